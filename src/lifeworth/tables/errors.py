@@ -1,0 +1,5 @@
+"""The one kind of error a user's input can cause."""
+
+
+class InputError(ValueError):
+    """Input that cannot be used; the message names the thing, the count, an example and the remedy."""
