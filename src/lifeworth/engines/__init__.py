@@ -1,0 +1,1 @@
+"""How to fit, never what: optimisers, devices."""

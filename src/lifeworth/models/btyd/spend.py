@@ -1,0 +1,20 @@
+"""What a purchase of each customer is worth: the models of spend that the BTYD recipes share."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lifeworth.asof.split import History
+from lifeworth.models.btyd.credibility import FittedCredibility, fit_credibility
+from lifeworth.models.btyd.gamma_gamma import FittedGammaGamma, fit_gamma_gamma
+from lifeworth.models.btyd.statistics import Statistics
+
+SpendName = Literal["gamma_gamma", "gamma_gamma_swapped", "credibility"]
+"""Gamma-Gamma; the formula in circulation that is not its posterior mean; Bühlmann credibility, for margins that can be negative."""
+
+FittedSpend = Annotated[FittedGammaGamma | FittedCredibility, Field(discriminator="kind")]
+
+
+def fit_spend(name: SpendName, stats: Statistics, history: History) -> FittedGammaGamma | FittedCredibility:
+    """Fit the named model of spend to the repeat purchases."""
+    return fit_credibility(history) if name == "credibility" else fit_gamma_gamma(stats.x, stats.m, name)

@@ -1,0 +1,1 @@
+"""Report: one self-contained HTML page, a terminal summary and figures that compare runs."""

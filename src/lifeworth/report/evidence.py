@@ -1,0 +1,130 @@
+"""Evidence: everything a report shows, as pandas frames and scalars."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
+
+import pandas as pd
+
+from lifeworth.tables.errors import InputError
+
+DECILE = ("decile", "customers", "expected_mean", "actual_mean", "low", "high")
+
+COLUMNS = {
+    "params": ("parameter", "estimate", "se", "low", "high", "meaning"),
+    "holdout": ("model",),
+    "weekly": ("week_start", "actual", "expected", "part"),
+    "purchase_deciles": DECILE,
+    "value_deciles": DECILE,
+    "alive": ("frequency", "recency_days", "p_alive"),
+    "tiers": (
+        *("tier", "customers", "share_of_customers", "expected_value", "share_of_expected"),
+        *("realised_value", "share_of_realised"),
+    ),
+    "pit": ("bin_low", "bin_high", "purchases", "value"),
+    "backtest": ("cutoff", "metric", "value"),
+}
+"""Columns each frame of an Evidence must have; further columns are ignored."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Totals:
+    """Sums over all customers known at the cut-off; value in cents.
+
+    Attributes
+    ----------
+    realised_value, realised_purchases
+        None while the horizon is not over.
+    """
+
+    customers: int
+    horizon_days: int
+    forecast_value: float
+    forecast_purchases: float
+    realised_value: float | None = None
+    realised_purchases: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What a report shows; a part that is None is left out.
+
+    Money is in cents, times in days, shares in [0, 1].
+
+    Attributes
+    ----------
+    cutoff
+        The first day of the horizon.
+    facts
+        Name to text, shown in this order: source, data hash, seed, versions, seconds.
+    notes
+        Warnings in words.
+    params
+        One row per parameter: parameter, estimate, se, low, high (NaN where unknown), meaning.
+    holdout
+        One row per model, the model of the report first: model and one column per metric, named as
+        in `report.metrics`, each with optional `<metric>_low` and `<metric>_high`.
+    weekly
+        One row per week: week_start, actual and expected repeat purchases, part ("calibration" or
+        "holdout").
+    purchase_deciles, value_deciles
+        One row per group of customers of like forecast: decile, customers, expected_mean,
+        actual_mean and the interval low, high of actual_mean; value in cents.
+    alive
+        A grid: frequency (repeat purchases), recency_days (from the first to the last purchase),
+        p_alive, and optionally age_days (from the first purchase to the cut-off, one value).
+    tiers
+        One row per tier, best first: tier, customers, share_of_customers, expected_value,
+        share_of_expected, realised_value, share_of_realised (the last two NaN while the horizon is
+        not over).
+    pit
+        One row per bin of [0, 1]: bin_low, bin_high, and how much of purchases and of value falls
+        in it (counts, shares or densities of equal bins).
+    backtest
+        One row per cut-off and metric: cutoff, metric, value.
+
+    Raises
+    ------
+    InputError
+        Where a frame lacks a column.
+    """
+
+    title: str
+    subtitle: str
+    cutoff: date
+    currency: str
+    value_is: Literal["margin", "revenue"]
+    totals: Totals | None = None
+    facts: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    params: pd.DataFrame | None = None
+    log_likelihood: float | None = None
+    holdout: pd.DataFrame | None = None
+    weekly: pd.DataFrame | None = None
+    purchase_deciles: pd.DataFrame | None = None
+    value_deciles: pd.DataFrame | None = None
+    alive: pd.DataFrame | None = None
+    tiers: pd.DataFrame | None = None
+    pit: pd.DataFrame | None = None
+    backtest: pd.DataFrame | None = None
+
+    def __post_init__(self) -> None:
+        for name, columns in COLUMNS.items():
+            _check(name, getattr(self, name), columns)
+
+    def frame(self, name: str) -> pd.DataFrame | None:
+        """Return the frame of that name, or None where it is absent or has no rows."""
+        found = getattr(self, name)
+        return None if found is None or found.empty else found
+
+
+def _check(name: str, frame: pd.DataFrame | None, columns: tuple[str, ...]) -> None:
+    if frame is None:
+        return
+    lacking = [c for c in columns if c not in frame.columns]
+    if lacking:
+        raise InputError(
+            f"evidence: {name} lacks {len(lacking)} of {len(columns)} columns, first "
+            f"{lacking[0]!r}; it has {', '.join(map(str, frame.columns))}; give "
+            f"{', '.join(columns)} or leave {name} out"
+        )

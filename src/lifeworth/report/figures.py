@@ -1,0 +1,196 @@
+"""The figures of a report: frames of an Evidence in, Plotly figures out."""
+
+from datetime import date
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from lifeworth.report.style import (
+    ACTUAL,
+    BAND,
+    EXPECTED,
+    EXPECTED_AREA,
+    INK,
+    NUMBERS,
+    QUIET,
+    WARM,
+    styled,
+)
+
+ENTERED = {"actual": (ACTUAL, 1.5), "expected": (EXPECTED, 2.5)}
+"""Colour and width of the lines of a tracking plot."""
+
+SHARES = {
+    "share_of_customers": ("of customers", QUIET),
+    "share_of_expected": ("of expected value", EXPECTED),
+    "share_of_realised": ("of realised value", ACTUAL),
+}
+
+
+def tracking(weekly: pd.DataFrame, cutoff: date) -> go.Figure:
+    """Return weekly and cumulative repeat purchases, actual and expected, around the cut-off."""
+    frame = weekly.sort_values("week_start")
+    weeks = pd.to_datetime(frame["week_start"])
+    counts = frame[list(ENTERED)].astype(float)
+    figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.12)
+    for name in ENTERED:
+        figure.add_trace(_line(weeks, counts[name]), row=1, col=1)
+        cumulative = _line(weeks, counts[name].cumsum()).update(showlegend=False)
+        figure.add_trace(cumulative, row=2, col=1)
+    figure.update_yaxes(rangemode="tozero", tickformat=NUMBERS)
+    figure.update_yaxes(title_text="per week", row=1, col=1)
+    figure.update_yaxes(title_text="in total", row=2, col=1)
+    _mark_cutoff(figure, pd.Timestamp(cutoff), weeks.max() + pd.Timedelta(days=7))
+    layout = {"hovermode": "x unified", "margin_t": 64, "legend_y": 1.06}
+    return styled(figure, 520).update_layout(layout)
+
+
+def _line(weeks: pd.Series, counts: pd.Series) -> go.Scatter:
+    colour, width = ENTERED[str(counts.name)]
+    return go.Scatter(
+        x=weeks,
+        y=counts,
+        name=str(counts.name),
+        mode="lines+markers" if len(weeks) < 3 else "lines",
+        line={"color": colour, "width": width},
+        hovertemplate="%{y:,.0f}",
+    )
+
+
+def _mark_cutoff(figure: go.Figure, at: pd.Timestamp, end: pd.Timestamp) -> None:
+    if end > at:
+        figure.add_vrect(x0=at, x1=end, fillcolor=BAND, line_width=0, layer="below")
+    figure.add_vline(x=at, line={"color": WARM, "width": 1.5, "dash": "dot"})
+    words = {"showarrow": False, "font": {"color": WARM, "size": 12}, "yanchor": "bottom"}
+    for text, side in (("fitted ", "right"), (" forecast", "left")):
+        place = {"x": at, "y": 1, "yref": "paper", "xanchor": side}
+        figure.add_annotation(words | place, text=text)
+
+
+def calibration(deciles: pd.DataFrame, unit: str, scale: float = 1.0) -> go.Figure:
+    """Return expected against actual means by decile, with the customers of each counted below.
+
+    The error bar is the interval of the actual mean; means are multiplied by `scale` (0.01: cents
+    to currency units).
+    """
+    frame = deciles.sort_values("decile")
+    means = frame[["expected_mean", "actual_mean", "low", "high"]].astype(float) * scale
+    means = means.set_index(frame["decile"].astype(str))
+    figure = make_subplots(2, 1, shared_xaxes=True, row_heights=[0.8, 0.2], vertical_spacing=0.05)
+    figure.add_trace(_expected_bars(means["expected_mean"]), row=1, col=1)
+    figure.add_trace(_actual_dots(means), row=1, col=1)
+    figure.add_trace(_counts(frame["customers"].set_axis(means.index)), row=2, col=1)
+    figure.update_yaxes(rangemode="tozero", tickformat=NUMBERS)
+    figure.update_yaxes(title_text=unit, row=1, col=1)
+    figure.update_yaxes(title_text="customers", nticks=3, row=2, col=1)
+    figure.update_xaxes(type="category", showgrid=False)
+    figure.update_xaxes(title_text="decile of the forecast", row=2, col=1)
+    return styled(figure, 420).update_layout(bargap=0.35, hovermode="x unified")
+
+
+def _expected_bars(expected: pd.Series) -> go.Bar:
+    bars = go.Bar(x=expected.index, y=expected, name="expected", hovertemplate="%{y:,.2f}")
+    return bars.update(marker_color=EXPECTED_AREA)
+
+
+def _actual_dots(means: pd.DataFrame) -> go.Scatter:
+    actual = means["actual_mean"]
+    interval = {"array": means["high"] - actual, "arrayminus": actual - means["low"]}
+    return go.Scatter(
+        x=means.index,
+        y=actual,
+        name="actual, with its interval",
+        mode="markers",
+        marker={"color": ACTUAL, "size": 8},
+        error_y=interval | {"symmetric": False, "thickness": 1.5, "width": 4},
+        hovertemplate="%{y:,.2f}",
+    )
+
+
+def _counts(customers: pd.Series) -> go.Bar:
+    bars = go.Bar(x=customers.index, y=customers, name="customers", hovertemplate="%{y:,}")
+    return bars.update(marker_color=QUIET, showlegend=False)
+
+
+def alive(grid: pd.DataFrame) -> go.Figure:
+    """Return P(alive) as a heat map: repeat purchases up, days from first to last to the right."""
+    table = grid.pivot_table(index="frequency", columns="recency_days", values="p_alive")
+    table = table.astype(float)
+    figure = go.Figure(_heat(table))
+    repeaters = table[table.index > 0]
+    if min(repeaters.shape) > 1:
+        figure.add_trace(_even_line(repeaters))
+    figure.update_xaxes(title_text="days from first to last purchase")
+    figure.update_yaxes(title_text="repeat purchases")
+    figure.update_xaxes(showgrid=False, zeroline=False, tickformat=NUMBERS)
+    figure.update_yaxes(showgrid=False, zeroline=False, tickformat=NUMBERS)
+    return styled(figure, 480).update_layout(margin_t=84)
+
+
+def _heat(table: pd.DataFrame) -> go.Heatmap:
+    where = {
+        "orientation": "h",
+        "len": 0.5,
+        "x": 0,
+        "xanchor": "left",
+        "y": 1.02,
+        "yanchor": "bottom",
+    }
+    ticks = {"tickvals": [0, 0.25, 0.5, 0.75, 1], "tickformat": ".0%", "outlinewidth": 0}
+    title = {"text": "P(alive)", "side": "top", "font": {"size": 12}}
+    return go.Heatmap(
+        x=table.columns,
+        y=table.index,
+        z=table,
+        zmin=0.0,
+        zmax=1.0,
+        colorscale="Cividis",
+        hoverongaps=False,
+        colorbar=where | ticks | {"thickness": 10, "title": title, "ypad": 4},
+        hovertemplate="%{y} repeat purchases, the last on day %{x}: %{z:.1%}<extra></extra>",
+    )
+
+
+def _even_line(table: pd.DataFrame) -> go.Contour:
+    """Return the line on which a customer is as likely alive as gone."""
+    return go.Contour(
+        x=table.columns,
+        y=table.index,
+        z=table,
+        contours={"start": 0.5, "end": 0.5, "size": 1, "coloring": "lines"},
+        colorscale=[[0, "white"], [1, "white"]],
+        line_width=2,
+        showscale=False,
+        hoverinfo="skip",
+    )
+
+
+def tiers(frame: pd.DataFrame) -> go.Figure:
+    """Return the shares of customers, expected value and realised value that each tier holds."""
+    measured = [column for column in SHARES if frame[column].notna().any()]
+    names = frame["tier"].astype(str)
+    figure = go.Figure([_share_bars(names, frame[column].astype(float)) for column in measured])
+    figure.update_xaxes(type="category", showgrid=False, tickfont_size=13)
+    figure.update_yaxes(tickformat=".0%", rangemode="tozero", title_text="share")
+    return styled(figure, 340).update_layout(barmode="group", bargap=0.3, bargroupgap=0.06)
+
+
+def _share_bars(names: pd.Series, shares: pd.Series) -> go.Bar:
+    label, colour = SHARES[str(shares.name)]
+    text = {"texttemplate": "%{y:.0%}", "textposition": "outside", "textangle": 0}
+    bars = go.Bar(x=names, y=shares, name=label, hovertemplate="%{y:.1%} " + label)
+    return bars.update(text | {"marker_color": colour, "textfont_size": 11, "cliponaxis": False})
+
+
+def pit(histogram: pd.DataFrame, column: str) -> go.Figure:
+    """Return the PIT histogram of one column; a right forecast has the height 1 in every bin."""
+    low, high, mass = (histogram[c].astype(float) for c in ("bin_low", "bin_high", column))
+    height = mass / (high - low) / (mass.sum() or 1.0)
+    bars = go.Bar(x=(low + high) / 2, y=height, width=(high - low) * 0.94)
+    bars.update(marker_color=EXPECTED_AREA, hovertemplate="%{y:.2f}<extra></extra>")
+    figure = go.Figure(bars).add_hline(y=1, line={"color": WARM, "width": 1.5, "dash": "dot"})
+    places = {"tickvals": [0, 0.25, 0.5, 0.75, 1], "tickformat": ".0%", "range": [-0.01, 1.01]}
+    figure.update_xaxes(places, title_text="place of the outcome in its forecast", showgrid=False)
+    figure.update_yaxes(title_text="density", range=[0, 1.1 * max(1.4, height.max())])
+    return styled(figure, 300).update_layout(margin_t=16, font_color=INK)

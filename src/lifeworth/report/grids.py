@@ -1,0 +1,120 @@
+"""Tables as text: what the page and the terminal print."""
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from lifeworth.report.metrics import Metric, best, metric, named, shown
+from lifeworth.report.wording import money, number, share, significant
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One cell: its text, a smaller second line, and whether it stands out."""
+
+    text: str
+    small: str = ""
+    strong: bool = False
+
+
+Row = list[Cell]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """A table of text.
+
+    Attributes
+    ----------
+    head
+        Column titles.
+    groups
+        Title to rows; the title "" is not shown. The first cell of a row names it.
+    words
+        Positions of the columns that hold words and are aligned left; the others hold numbers.
+    """
+
+    head: list[str]
+    groups: dict[str, list[Row]]
+    words: set[int] = field(default_factory=lambda: {0})
+
+
+def _row(name: object, *texts: str) -> Row:
+    return [Cell(text=str(name)), *(Cell(text=text) for text in texts)]
+
+
+def holdout(frame: pd.DataFrame) -> Grid:
+    """Return metrics as rows and models as columns; the value nearest its target stands out."""
+    groups: dict[str, list[Row]] = {}
+    for of in named(frame):
+        groups.setdefault(of.about, []).append(_metric_row(of, frame))
+    return Grid(head=["", *frame["model"].astype(str)], groups=groups)
+
+
+def _metric_row(of: Metric, frame: pd.DataFrame) -> Row:
+    winner = best(of, frame[of.name])
+    cells = [_metric_cell(of, row, i == winner) for i, (_, row) in enumerate(frame.iterrows())]
+    return [Cell(text=of.label, small=of.meaning), *cells]
+
+
+def _metric_cell(of: Metric, row: pd.Series, strong: bool) -> Cell:
+    low, high = (row.get(f"{of.name}_{end}") for end in ("low", "high"))
+    known = pd.notna(low) and pd.notna(high)
+    interval = f"{shown(of, low)} to {shown(of, high)}" if known else ""
+    return Cell(text=shown(of, row[of.name]), small=interval, strong=strong)
+
+
+def deciles(frame: pd.DataFrame, *, cents: bool) -> Grid:
+    """Return one row per decile: customers, expected and actual mean, interval, their ratio."""
+    head = ["Decile", "Customers", "Expected", "Actual", "Interval of actual", "Actual / expected"]
+    ordered = frame.sort_values("decile").iterrows()
+    return Grid(head=head, groups={"": [_decile_row(row, cents=cents) for _, row in ordered]})
+
+
+def _decile_row(row: pd.Series, *, cents: bool) -> Row:
+    names = ("expected_mean", "actual_mean", "low", "high")
+    values = [float(row[name]) for name in names]
+    said = [money(v, decimals=2) if cents else number(v, 3) for v in values]
+    ratio = number(values[1] / values[0], 2) if values[0] else number(None)
+    interval = f"{said[2]} to {said[3]}"
+    return _row(row["decile"], number(row["customers"]), said[0], said[1], interval, ratio)
+
+
+def tiers(frame: pd.DataFrame, currency: str) -> Grid:
+    """Return one row per tier: customers, value and its share, value per customer."""
+    sums = [f"Expected, {currency}", f"Realised, {currency}"]
+    head = ["Tier", "Customers", *sums, "Expected each", "Realised each"]
+    return Grid(head=head, groups={"": [_tier_row(row) for _, row in frame.iterrows()]})
+
+
+def _tier_row(row: pd.Series) -> Row:
+    count = float(row["customers"])
+    sums = [(row[f"{kind}_value"], row[f"share_of_{kind}"]) for kind in ("expected", "realised")]
+    return [
+        Cell(text=str(row["tier"])),
+        Cell(text=number(count), small=share(row["share_of_customers"])),
+        *(Cell(text=money(value, decimals=0), small=share(part)) for value, part in sums),
+        *(Cell(text=money(value / count if count else None, decimals=2)) for value, _ in sums),
+    ]
+
+
+def params(frame: pd.DataFrame) -> Grid:
+    """Return one row per parameter: estimate, standard error, interval, meaning."""
+    head = ["Parameter", "Estimate", "Standard error", "Low", "High", "Meaning"]
+    rows = [_param_row(row) for _, row in frame.iterrows()]
+    return Grid(head=head, groups={"": rows}, words={0, 5})
+
+
+def _param_row(row: pd.Series) -> Row:
+    numbers = [significant(row[c], 5) for c in ("estimate", "se", "low", "high")]
+    return _row(row["parameter"], *numbers, str(row["meaning"]))
+
+
+def backtest(frame: pd.DataFrame) -> Grid:
+    """Return one row per metric: its mean, lowest and highest value over the cut-offs."""
+    groups: dict[str, list[Row]] = {}
+    for name, values in frame.groupby("metric", sort=False)["value"]:
+        of = metric(str(name))
+        span = [shown(of, v) for v in (values.mean(), values.min(), values.max())]
+        groups.setdefault(of.about, []).append(_row(of.label, *span))
+    return Grid(head=["", "Mean", "Lowest", "Highest"], groups=groups)

@@ -1,0 +1,45 @@
+"""The end of a run in the terminal: the headline, the holdout table and where the report is."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lifeworth.report.evidence import Evidence
+from lifeworth.report.grids import Cell, Grid, holdout
+from lifeworth.report.wording import headline
+
+
+def print_summary(evidence: Evidence, console: Console, report: Path | None = None) -> None:
+    """Print the headline, notes, the holdout table and the path of the report, as given."""
+    console.print()
+    console.print(Text(evidence.title, style="bold"))
+    if evidence.totals is not None:
+        console.print(Text(headline(evidence.totals, evidence.currency)))
+    for note in evidence.notes:
+        console.print(Text(f"Note: {note}", style="yellow"))
+    frame = evidence.frame("holdout")
+    if frame is not None:
+        console.print(_table(holdout(frame), evidence.currency))
+    if report is not None:
+        link = f"link {report.resolve().as_uri()}"
+        console.print(Text("Report: ").append(str(report), style=link), soft_wrap=True)
+
+
+def _table(grid: Grid, currency: str) -> Table:
+    table = Table(caption=f"money in {currency}; best in bold", caption_justify="left")
+    table.add_column("")
+    for name in grid.head[1:]:
+        table.add_column(Text(name), justify="right")
+    for group, rows in grid.groups.items():
+        table.add_section()
+        table.add_row(Text(group, style="bold"))
+        for row in rows:
+            table.add_row(Text(f"  {row[0].text}"), *(_cell(cell) for cell in row[1:]))
+    return table
+
+
+def _cell(cell: Cell) -> Text:
+    text = Text(cell.text, style="bold" if cell.strong else "")
+    return text.append(f"\n{cell.small}", style="dim") if cell.small else text

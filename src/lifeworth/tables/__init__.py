@@ -1,0 +1,1 @@
+"""Sources become the canonical tables of one store."""

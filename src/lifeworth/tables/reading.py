@@ -1,0 +1,137 @@
+"""Files become Ibis tables: in a DuckDB of their own, CSV as text, and then typed column by column."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import ibis
+import ibis.expr.types as ir
+from ibis.backends.duckdb import Backend
+
+from lifeworth.tables.errors import InputError
+from lifeworth.tables.faults import missing_column, refuse, sentence
+from lifeworth.tables.parsing import Kind, parsed, unreadable
+
+DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas"}
+
+
+class Field(NamedTuple):
+    """A column of a file, and what its values are."""
+
+    column: str
+    kind: Kind
+
+
+def connect() -> Backend:
+    """Return an empty DuckDB in memory, whose clock zone is UTC."""
+    con = ibis.duckdb.connect()
+    con.raw_sql("SET TimeZone = 'UTC'")
+    return con
+
+
+def read_file(con: Backend, path: Path, delimiter: str = ",", encoding: str = "utf-8") -> ir.Table:
+    """Return a Parquet file as it is, or a CSV file with a header with every column as text.
+
+    Raises
+    ------
+    InputError
+        If the file is not there or empty, has another ending, another delimiter or encoding, two
+        columns of one name, or lines of different lengths.
+    """
+    if not path.is_file():
+        raise InputError(f"{path.name}: no such file in '{path.parent}'; name the folder by data.folder=... or LIFEWORTH_DATA")
+    if not path.stat().st_size:
+        raise InputError(f"{path.name}: the file is empty (0 bytes); export it again")
+    if path.suffix == ".parquet":
+        return _read_parquet(con, path)
+    if path.suffix not in {".csv", ".tsv", ".txt"}:
+        raise InputError(
+            f"{path.name}: '{path.suffix}' files are not read; save the sheet as CSV, or convert it:"
+            f" pandas.read_excel('{path.name}', dtype=str).to_parquet('{path.stem}.parquet')"
+        )
+    names = _header(path, delimiter, encoding)
+    return _read_csv(con, path, names, (delimiter, encoding))
+
+
+def _read_parquet(con: Backend, path: Path) -> ir.Table:
+    try:
+        return con.read_parquet(path)
+    except duckdb.Error as error:
+        remedy = "write it again, or give it the ending of what it is"
+        raise InputError(f"{path.name}: not a Parquet file ({str(error).splitlines()[0]}); {remedy}") from error
+
+
+def _read_csv(con: Backend, path: Path, names: list[str], style: tuple[str, str]) -> ir.Table:
+    """Read with nothing guessed: DuckDB's guesses drop a header that later lines do not fit."""
+    delimiter, encoding = style
+    try:
+        text = con.read_csv(
+            path,
+            auto_detect=False,
+            header=True,
+            delim=delimiter,
+            quote='"',
+            escape='"',
+            encoding=encoding,
+            columns=dict.fromkeys(names, "VARCHAR"),
+        )
+        return con.create_table(ibis.util.gen_name("csv"), text)
+    except duckdb.Error as error:
+        raise InputError(_csv_complaint(path, names, str(error))) from error
+
+
+def _csv_complaint(path: Path, names: list[str], said: str) -> str:
+    line = next((part for part in said.splitlines() if "CSV Error on Line" in part), said.splitlines()[0])
+    if "unicode" in said or "utf-8" in said:
+        return f"{path.name}: {line}: not UTF-8 text; set encoding: latin-1 (or utf-16), or save it as UTF-8"
+    return f"{path.name}: {line}: not {len(names)} columns as in the header; quote values that hold the delimiter"
+
+
+def _header(path: Path, delimiter: str, encoding: str) -> list[str]:
+    bom = "utf-8-sig" if encoding == "utf-8" else encoding
+    try:
+        with path.open(encoding=bom, newline="") as lines:
+            names = next(csv.reader(lines, delimiter=delimiter), [])
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path.name}: not {encoding} text (byte {error.start:,}); set encoding: latin-1 (or utf-16), or save it as UTF-8"
+        ) from error
+    _refuse_names(path, names, delimiter)
+    return names
+
+
+def _refuse_names(path: Path, names: list[str], delimiter: str) -> None:
+    other = next((d for d in DELIMITERS if d != delimiter and len(names) == 1 and d in names[0]), None)
+    if other:
+        raise InputError(
+            f"{path.name}: one column, '{names[0]}', when split at {delimiter!r}; the values look separated by"
+            f" {DELIMITERS[other]}: set delimiter: {other!r}"
+        )
+    twice = [name for name, n in Counter(names).items() if n > 1]
+    if twice or "" in names:
+        what = f"two columns called '{twice[0]}'" if twice and twice[0] else "a column without a name"
+        raise InputError(f"{path.name}: the header has {what}; give each column a name of its own")
+
+
+def typed(
+    name: str, raw: ir.Table, fields: Mapping[str, Field], date_format: str | None = None
+) -> ir.Table:
+    """Return `raw` with the columns that `fields` names, renamed and typed; blank text is null.
+
+    Raises
+    ------
+    InputError
+        A line per column that is not there, or whose text cannot be read as what it should be.
+    """
+    refuse(_absent(name, raw, (f.column for f in fields.values())))
+    rules = (unreadable(field.column, field.kind, date_format) for field in fields.values())
+    refuse(sentence(name, raw, rule) for rule in rules)
+    return raw.select(**{new: parsed(raw[f.column], f.kind, date_format) for new, f in fields.items()})
+
+
+def _absent(name: str, raw: ir.Table, columns: Iterable[str]) -> list[str]:
+    remedy = "say which of them it is"
+    return [missing_column(name, c, raw.columns, remedy) for c in columns if c not in raw.columns]
