@@ -101,7 +101,7 @@ def tier_table(tiers: Labels, expected: Customers, actual: Customers | None = No
         _same_length(codes, values, name)
         if values is not None:
             sums[name] = np.bincount(codes, weights=values, minlength=len(TIERS))
-    columns = {"tier": _labels(np.arange(len(TIERS)))}
+    columns: dict[str, pd.Categorical | np.ndarray] = {"tier": _labels(np.arange(len(TIERS)))}
     for name, sum_ in sums.items():
         columns[name if name == "customers" else f"{name}_value"] = sum_
         columns[f"share_of_{name}"] = sum_ / (sum_.sum() or 1)
@@ -113,13 +113,14 @@ def _labels(codes: Int[np.ndarray, " customers"]) -> pd.Categorical:
 
 
 def _codes(tiers: Labels) -> Int[np.ndarray, " customers"]:
-    names = np.asarray(tiers, dtype=object)
-    codes = pd.Index(ASCENDING).get_indexer(names)
+    labels = pd.Categorical(tiers)
+    # A missing label has code -1, which takes the last entry: no tier either.
+    codes = np.append(pd.Index(ASCENDING).get_indexer(labels.categories), -1)[labels.codes]
     odd = np.flatnonzero(codes < 0)
     if len(odd):
         raise InputError(
-            f"tiers: {len(odd):,} of {len(names):,} labels are no tier, first at row {odd[0]} "
-            f"({names[odd[0]]!r}); use {', '.join(TIERS)}"
+            f"tiers: {len(odd):,} of {len(codes):,} labels are no tier, first at row {odd[0]} "
+            f"({labels[odd[0]]!r}); use {', '.join(TIERS)}"
         )
     return codes
 

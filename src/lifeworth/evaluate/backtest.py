@@ -47,8 +47,10 @@ def summarise(table: pd.DataFrame, level: float = 0.90) -> pd.DataFrame:
         metric, cutoffs (how many), mean, sd (between cut-offs), low, high; sorted by metric. A
         metric seen at one cut-off alone has no sd and no interval: these are missing.
     """
-    by_cutoff = table.groupby(["metric", "cutoff"])["value"].mean()
-    done = by_cutoff.groupby("metric").agg(cutoffs="count", mean="mean", sd="std")
-    freedom = (done["cutoffs"] - 1).where(done["cutoffs"] > 1)
-    half = special.stdtrit(freedom, (1 + level) / 2) * done["sd"] / np.sqrt(done["cutoffs"])
-    return done.assign(low=done["mean"] - half, high=done["mean"] + half).reset_index()
+    by_cutoff = table.groupby(["metric", "cutoff"], as_index=False).agg(value=("value", "mean"))
+    done = by_cutoff.groupby("metric", as_index=False).agg(
+        cutoffs=("value", "count"), mean=("value", "mean"), sd=("value", "std")
+    )
+    count = done["cutoffs"].to_numpy(dtype=float)
+    half = special.stdtrit(count - 1, (1 + level) / 2) * done["sd"] / np.sqrt(count)
+    return done.assign(low=done["mean"] - half, high=done["mean"] + half)

@@ -167,8 +167,9 @@ def tracking_table(actual_weekly: pd.DataFrame, expected_weekly: pd.DataFrame) -
         )
     table = pd.DataFrame({"actual": actual, "expected": expected.loc[actual.index]})
     running = table.cumsum().add_suffix("_cumulative")
-    return pd.concat([table, running], axis=1).rename_axis("week_start").reset_index()
+    return pd.concat([table, running], axis=1).reset_index()
 
 
 def _by_week(frame: pd.DataFrame, column: str) -> pd.Series:
-    return frame.set_index(pd.to_datetime(frame["week_start"]))[column].astype(float)
+    index = pd.DatetimeIndex(pd.to_datetime(frame["week_start"]), name="week_start")
+    return pd.Series(frame[column].to_numpy(dtype=float), index=index)

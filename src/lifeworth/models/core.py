@@ -69,6 +69,20 @@ class Recipe(Protocol[Score]):
         ...
 
 
+@runtime_checkable
+class AliveGrid(Protocol):
+    """A fitted model in which customers leave: P(alive) for any past."""
+
+    def alive_grid(
+        self,
+        frequency: Float[np.ndarray, " n"],
+        recency_days: Float[np.ndarray, " n"],
+        age_days: Float[np.ndarray, " n"],
+    ) -> Float[np.ndarray, " n"]:
+        """Return P(alive) of customers with these repeat purchases, recencies and ages."""
+        ...
+
+
 class Draws(NamedTuple):
     """Equally likely futures of some customers: purchases (count) and value (cents)."""
 

@@ -15,8 +15,8 @@ CAPTIONS = {
     "holdout": Caption(
         "Forecast against what happened",
         "Every customer known at the cut-off counts, also those who never came back. Money is in "
-        "{currency}. Small figures are intervals, where they were computed. The best of each line "
-        "is bold.",
+        "{currency}. Small figures are intervals from resampling customers, where they were "
+        "computed. The best of each line is bold.",
         "A model that does not beat the simple rules beside it is not worth its trouble.",
     ),
     "tracking": Caption(
@@ -28,9 +28,8 @@ CAPTIONS = {
     ),
     "calibration": Caption(
         "Calibration by decile",
-        "Customers are sorted by their forecast and cut into tenths; equal forecasts stay "
-        "together, so groups can differ in size (grey bars). Where the dot sits at the end of its "
-        "bar, customers did on average what was forecast.",
+        "Customers are sorted by their forecast and cut into tenths. Where the dot sits at the "
+        "end of its bar, customers did on average what was forecast.",
         "Dots above low bars and below high ones: the forecast is too extreme. Dots at one height "
         "for all groups: it cannot tell customers apart.",
     ),
@@ -58,7 +57,7 @@ CAPTIONS = {
     ),
     "backtest": Caption(
         "The same model at other cut-offs",
-        "Fitted and judged anew at {count} cut-offs. A dotted line is the best value there is.",
+        "Fitted and judged anew at {count}. A dotted line is the best value there is.",
         "A line that swings says more about the date than about the model.",
     ),
     "params": Caption(

@@ -3,7 +3,7 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from lifeworth.report.metrics import metric, scaled, unit_of
+from lifeworth.report.metrics import metric, scaled, titled
 from lifeworth.report.style import INK, NUMBERS, SERIES, SYMBOLS, empty, styled
 
 ABOUT_A_RUN = ("name", "data", "model", "cutoff", "horizon_days", "seed", "status")
@@ -45,11 +45,10 @@ def errors(runs: pd.DataFrame, name: str) -> go.Figure:
     if frame.empty:
         return empty(NO_RUNS if runs.empty else f"No run has {name}.")
     of = metric(name)
-    unit = unit_of(of)
     traces = [_dots(frame[frame["model"] == m], name, c) for m, c in _colours(frame).items()]
     figure = styled(go.Figure(traces), 110 + 34 * len(frame[["data", "model"]].drop_duplicates()))
-    figure.update_xaxes(title_text=f"{of.about}: {of.label}{f', {unit}' if unit else ''}")
-    figure.update_xaxes(tickformat=NUMBERS, rangemode="tozero" if of.target == 0 else "normal")
+    figure.update_xaxes(title_text=titled(of))
+    figure.update_xaxes(tickformat=NUMBERS, rangemode="tozero" if of.kind.target == 0 else "normal")
     figure.update_yaxes(type="multicategory", autorange="reversed", dividercolor="white")
     return figure.update_layout(margin_t=16, showlegend=False)
 

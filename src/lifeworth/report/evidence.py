@@ -17,10 +17,7 @@ COLUMNS = {
     "purchase_deciles": DECILE,
     "value_deciles": DECILE,
     "alive": ("frequency", "recency_days", "p_alive"),
-    "tiers": (
-        *("tier", "customers", "share_of_customers", "expected_value", "share_of_expected"),
-        *("realised_value", "share_of_realised"),
-    ),
+    "tiers": ("tier", "customers", "share_of_customers", "expected_value", "share_of_expected"),
     "pit": ("bin_low", "bin_high", "purchases", "value"),
     "backtest": ("cutoff", "metric", "value"),
 }
@@ -75,13 +72,12 @@ class Evidence:
         p_alive, and optionally age_days (from the first purchase to the cut-off, one value).
     tiers
         One row per tier, best first: tier, customers, share_of_customers, expected_value,
-        share_of_expected, realised_value, share_of_realised (the last two NaN while the horizon is
-        not over).
+        share_of_expected; and realised_value, share_of_realised once the horizon is over.
     pit
         One row per bin of [0, 1]: bin_low, bin_high, and how much of purchases and of value falls
         in it (counts, shares or densities of equal bins).
     backtest
-        One row per cut-off and metric: cutoff, metric, value.
+        One row per cut-off, seed and metric: cutoff, metric, value.
 
     Raises
     ------

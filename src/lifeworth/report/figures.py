@@ -17,8 +17,9 @@ from lifeworth.report.style import (
     WARM,
     styled,
 )
+from lifeworth.report.wording import number
 
-ENTERED = {"actual": (ACTUAL, 1.5), "expected": (EXPECTED, 2.5)}
+LINES = {"actual": (ACTUAL, 1.5), "expected": (EXPECTED, 2.5)}
 """Colour and width of the lines of a tracking plot."""
 
 SHARES = {
@@ -32,9 +33,9 @@ def tracking(weekly: pd.DataFrame, cutoff: date) -> go.Figure:
     """Return weekly and cumulative repeat purchases, actual and expected, around the cut-off."""
     frame = weekly.sort_values("week_start")
     weeks = pd.to_datetime(frame["week_start"])
-    counts = frame[list(ENTERED)].astype(float)
+    counts = frame[list(LINES)].astype(float)
     figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.12)
-    for name in ENTERED:
+    for name in LINES:
         figure.add_trace(_line(weeks, counts[name]), row=1, col=1)
         cumulative = _line(weeks, counts[name].cumsum()).update(showlegend=False)
         figure.add_trace(cumulative, row=2, col=1)
@@ -47,7 +48,7 @@ def tracking(weekly: pd.DataFrame, cutoff: date) -> go.Figure:
 
 
 def _line(weeks: pd.Series, counts: pd.Series) -> go.Scatter:
-    colour, width = ENTERED[str(counts.name)]
+    colour, width = LINES[str(counts.name)]
     return go.Scatter(
         x=weeks,
         y=counts,
@@ -69,7 +70,7 @@ def _mark_cutoff(figure: go.Figure, at: pd.Timestamp, end: pd.Timestamp) -> None
 
 
 def calibration(deciles: pd.DataFrame, unit: str, scale: float = 1.0) -> go.Figure:
-    """Return expected against actual means by decile, with the customers of each counted below.
+    """Return expected against actual means by decile, with how many customers each has.
 
     The error bar is the interval of the actual mean; means are multiplied by `scale` (0.01: cents
     to currency units).
@@ -77,24 +78,16 @@ def calibration(deciles: pd.DataFrame, unit: str, scale: float = 1.0) -> go.Figu
     frame = deciles.sort_values("decile")
     means = frame[["expected_mean", "actual_mean", "low", "high"]].astype(float) * scale
     means = means.set_index(frame["decile"].astype(str))
-    figure = make_subplots(2, 1, shared_xaxes=True, row_heights=[0.8, 0.2], vertical_spacing=0.05)
-    figure.add_trace(_expected_bars(means["expected_mean"]), row=1, col=1)
-    figure.add_trace(_actual_dots(means), row=1, col=1)
-    figure.add_trace(_counts(frame["customers"].set_axis(means.index)), row=2, col=1)
-    figure.update_yaxes(rangemode="tozero", tickformat=NUMBERS)
-    figure.update_yaxes(title_text=unit, row=1, col=1)
-    figure.update_yaxes(title_text="customers", nticks=3, row=2, col=1)
+    bars = go.Bar(x=means.index, y=means["expected_mean"], name="expected")
+    bars.update(marker_color=EXPECTED_AREA, hovertemplate="%{y:,.2f}")
+    figure = go.Figure([bars, _actual_dots(means, frame["customers"])])
+    figure.update_yaxes(rangemode="tozero", tickformat=NUMBERS, title_text=unit)
+    figure.update_xaxes(title_text=f"decile of the forecast, {_sizes(frame['customers'])}")
     figure.update_xaxes(type="category", showgrid=False)
-    figure.update_xaxes(title_text="decile of the forecast", row=2, col=1)
-    return styled(figure, 420).update_layout(bargap=0.35, hovermode="x unified")
+    return styled(figure, 380).update_layout(bargap=0.35, hovermode="x unified")
 
 
-def _expected_bars(expected: pd.Series) -> go.Bar:
-    bars = go.Bar(x=expected.index, y=expected, name="expected", hovertemplate="%{y:,.2f}")
-    return bars.update(marker_color=EXPECTED_AREA)
-
-
-def _actual_dots(means: pd.DataFrame) -> go.Scatter:
+def _actual_dots(means: pd.DataFrame, customers: pd.Series) -> go.Scatter:
     actual = means["actual_mean"]
     interval = {"array": means["high"] - actual, "arrayminus": actual - means["low"]}
     return go.Scatter(
@@ -104,13 +97,14 @@ def _actual_dots(means: pd.DataFrame) -> go.Scatter:
         mode="markers",
         marker={"color": ACTUAL, "size": 8},
         error_y=interval | {"symmetric": False, "thickness": 1.5, "width": 4},
-        hovertemplate="%{y:,.2f}",
+        customdata=customers,
+        hovertemplate="%{y:,.2f} of %{customdata:,} customers",
     )
 
 
-def _counts(customers: pd.Series) -> go.Bar:
-    bars = go.Bar(x=customers.index, y=customers, name="customers", hovertemplate="%{y:,}")
-    return bars.update(marker_color=QUIET, showlegend=False)
+def _sizes(customers: pd.Series) -> str:
+    low, high = number(customers.min()), number(customers.max())
+    return f"{low if low == high else f'{low} to {high}'} customers each"
 
 
 def alive(grid: pd.DataFrame) -> go.Figure:
@@ -168,7 +162,7 @@ def _even_line(table: pd.DataFrame) -> go.Contour:
 
 def tiers(frame: pd.DataFrame) -> go.Figure:
     """Return the shares of customers, expected value and realised value that each tier holds."""
-    measured = [column for column in SHARES if frame[column].notna().any()]
+    measured = [column for column in SHARES if column in frame.columns]
     names = frame["tier"].astype(str)
     figure = go.Figure([_share_bars(names, frame[column].astype(float)) for column in measured])
     figure.update_xaxes(type="category", showgrid=False, tickfont_size=13)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from lifeworth.report.metrics import Metric, best, metric, named, shown
+from lifeworth.report.metrics import Metric, best, metric, shown, without_ends
 from lifeworth.report.wording import money, number, share, significant
 
 
@@ -46,7 +46,7 @@ def _row(name: object, *texts: str) -> Row:
 def holdout(frame: pd.DataFrame) -> Grid:
     """Return metrics as rows and models as columns; the value nearest its target stands out."""
     groups: dict[str, list[Row]] = {}
-    for of in named(frame):
+    for of in map(metric, without_ends(list(frame.select_dtypes("number").columns))):
         groups.setdefault(of.about, []).append(_metric_row(of, frame))
     return Grid(head=["", *frame["model"].astype(str)], groups=groups)
 
@@ -54,7 +54,7 @@ def holdout(frame: pd.DataFrame) -> Grid:
 def _metric_row(of: Metric, frame: pd.DataFrame) -> Row:
     winner = best(of, frame[of.name])
     cells = [_metric_cell(of, row, i == winner) for i, (_, row) in enumerate(frame.iterrows())]
-    return [Cell(text=of.label, small=of.meaning), *cells]
+    return [Cell(text=of.kind.label, small=of.kind.meaning), *cells]
 
 
 def _metric_cell(of: Metric, row: pd.Series, strong: bool) -> Cell:
@@ -67,7 +67,7 @@ def _metric_cell(of: Metric, row: pd.Series, strong: bool) -> Cell:
 def deciles(frame: pd.DataFrame, *, cents: bool) -> Grid:
     """Return one row per decile: customers, expected and actual mean, interval, their ratio."""
     head = ["Decile", "Customers", "Expected", "Actual", "Interval of actual", "Actual / expected"]
-    ordered = frame.sort_values("decile").iterrows()
+    ordered = frame.sort_values("decile").astype({"decile": str}).iterrows()
     return Grid(head=head, groups={"": [_decile_row(row, cents=cents) for _, row in ordered]})
 
 
@@ -82,14 +82,15 @@ def _decile_row(row: pd.Series, *, cents: bool) -> Row:
 
 def tiers(frame: pd.DataFrame, currency: str) -> Grid:
     """Return one row per tier: customers, value and its share, value per customer."""
-    sums = [f"Expected, {currency}", f"Realised, {currency}"]
-    head = ["Tier", "Customers", *sums, "Expected each", "Realised each"]
-    return Grid(head=head, groups={"": [_tier_row(row) for _, row in frame.iterrows()]})
+    kinds = [kind for kind in ("expected", "realised") if f"{kind}_value" in frame.columns]
+    sums = [f"{kind.capitalize()}, {currency}" for kind in kinds]
+    head = ["Tier", "Customers", *sums, *(f"{kind.capitalize()} each" for kind in kinds)]
+    return Grid(head=head, groups={"": [_tier_row(row, kinds) for _, row in frame.iterrows()]})
 
 
-def _tier_row(row: pd.Series) -> Row:
+def _tier_row(row: pd.Series, kinds: list[str]) -> Row:
     count = float(row["customers"])
-    sums = [(row[f"{kind}_value"], row[f"share_of_{kind}"]) for kind in ("expected", "realised")]
+    sums = [(row[f"{kind}_value"], row[f"share_of_{kind}"]) for kind in kinds]
     return [
         Cell(text=str(row["tier"])),
         Cell(text=number(count), small=share(row["share_of_customers"])),
@@ -116,5 +117,5 @@ def backtest(frame: pd.DataFrame) -> Grid:
     for name, values in frame.groupby("metric", sort=False)["value"]:
         of = metric(str(name))
         span = [shown(of, v) for v in (values.mean(), values.min(), values.max())]
-        groups.setdefault(of.about, []).append(_row(of.label, *span))
+        groups.setdefault(of.about, []).append(_row(of.kind.label, *span))
     return Grid(head=["", "Mean", "Lowest", "Highest"], groups=groups)

@@ -6,6 +6,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from plotly.io import to_json
 from plotly.offline import get_plotlyjs
 
 from lifeworth.report.evidence import Evidence, Totals
@@ -69,7 +70,7 @@ def _each(totals: Totals, currency: str) -> Cell:
 
 def figure_json(figure: go.Figure) -> Markup:
     """Return a figure as JSON that cannot end the script element it stands in."""
-    text = figure.to_json()
+    text = to_json(figure)
     for char in "<>&":
         text = text.replace(char, f"\\u{ord(char):04x}")
     return Markup(text)  # every < > & is escaped above

@@ -8,7 +8,7 @@ from lifeworth.report import figures, grids, history
 from lifeworth.report.captions import Caption, caption
 from lifeworth.report.evidence import Evidence
 from lifeworth.report.grids import Grid
-from lifeworth.report.wording import number
+from lifeworth.report.wording import counted, number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,10 +100,11 @@ def _pit(evidence: Evidence) -> Section | None:
 
 
 def _backtest(evidence: Evidence) -> Section | None:
-    frame = evidence.frame("backtest")
-    if frame is None:
+    rows = evidence.frame("backtest")
+    if rows is None:
         return None
-    words = caption("backtest", count=number(frame["cutoff"].nunique()))
+    frame = history.by_cutoff(rows)
+    words = caption("backtest", count=counted(frame["cutoff"].nunique(), "cut-off"))
     picture = Picture(title="", figure=history.backtest(frame, evidence.currency))
     tables = {"": grids.backtest(frame)}
     return Section(anchor="backtest", words=words, pictures=[picture], tables=tables)

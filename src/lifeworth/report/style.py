@@ -40,7 +40,7 @@ LOOK = go.layout.Template(
         "colorway": list(SERIES),
         "xaxis": _AXIS,
         "yaxis": _AXIS,
-        "margin": {"l": 10, "r": 10, "t": 44, "b": 10},
+        "margin": {"l": 10, "r": 24, "t": 44, "b": 10},
         "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom"},
         "hoverlabel": {"font": {"family": FONT, "size": 12}},
         "separators": ".,",

@@ -2,13 +2,17 @@
 
 import math
 
+import numpy as np
+
 from lifeworth.report.evidence import Totals
+
+Number = float | int | np.number | None
 
 NOTHING = "–"
 """Shown for a number that is absent or not finite."""
 
 
-def number(value: float | None, decimals: int = 0) -> str:
+def number(value: Number, decimals: int = 0) -> str:
     """Return a number with thousands separators.
 
     Examples
@@ -23,7 +27,7 @@ def number(value: float | None, decimals: int = 0) -> str:
     return f"{value:z,.{decimals}f}"
 
 
-def money(cents: float | None, currency: str = "", decimals: int | None = None) -> str:
+def money(cents: Number, currency: str = "", decimals: int | None = None) -> str:
     """Return cents as currency units; two decimals below 100 units and none above, unless told.
 
     Examples
@@ -35,11 +39,12 @@ def money(cents: float | None, currency: str = "", decimals: int | None = None) 
     """
     if cents is None or not math.isfinite(cents):
         return NOTHING
-    places = decimals if decimals is not None else 2 * (abs(cents) < 10_000)
+    few = 2 if abs(cents) < 10_000 else 0
+    places = few if decimals is None else decimals
     return f"{number(cents / 100, places)} {currency}".rstrip()
 
 
-def share(value: float | None, decimals: int = 1) -> str:
+def share(value: Number, decimals: int = 1) -> str:
     """Return a share as per cent.
 
     Examples
@@ -52,7 +57,7 @@ def share(value: float | None, decimals: int = 1) -> str:
     return f"{value:z,.{decimals}%}".replace("%", " %")
 
 
-def change(value: float | None, decimals: int = 1) -> str:
+def change(value: Number, decimals: int = 1) -> str:
     """Return a relative difference as per cent, with its sign.
 
     Examples
@@ -65,7 +70,7 @@ def change(value: float | None, decimals: int = 1) -> str:
     return f"{value:+z,.{decimals}%}".replace("%", " %")
 
 
-def significant(value: float | None, digits: int = 4) -> str:
+def significant(value: Number, digits: int = 4) -> str:
     """Return a number to that many significant digits, never fewer than its whole part.
 
     Examples

@@ -1,4 +1,4 @@
-"""The border: tables that do not keep to their schema are refused, with what, where and the remedy."""
+"""The border: tables that do not keep to their schema are refused: what, where, the remedy."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -54,12 +54,14 @@ def checked(
         column="currency",
         faulty=lambda t: t.currency != currency,
         says=f"have a currency other than '{currency}'",
-        remedy="a store has one currency: convert the amounts or load the currencies as separate stores",
+        remedy="a store has one currency: convert the amounts, or make a store of each",
     )
     refuse([sentence("orders", good, foreign, "order_id")])
     unknown = good.cogs_cents.isnull().any().to_pyarrow().as_py()
     tables = {name: check(name, table, latest) for name, table in others.items()}
-    return Tables(orders=good, currency=currency, value_is="revenue" if unknown else "margin", **tables)
+    return Tables(
+        orders=good, currency=currency, value_is="revenue" if unknown else "margin", **tables
+    )
 
 
 def check(name: str, table: ir.Table, latest: datetime | None = None) -> ir.Table:
@@ -91,7 +93,9 @@ def _schema(name: str) -> Schema:
     if name not in SCHEMAS:
         near = nearest(name, SCHEMAS)
         hint = f", did you mean '{near}'?" if near else ""
-        raise InputError(f"no canonical table is called '{name}'{hint}; there are {', '.join(SCHEMAS)}")
+        raise InputError(
+            f"no canonical table is called '{name}'{hint}; there are {', '.join(SCHEMAS)}"
+        )
     return SCHEMAS[name]
 
 
@@ -204,17 +208,18 @@ def _unique(schema: Schema) -> Rule:
         column=schema.key[-1],
         faulty=lambda t: _seen_before(t, schema.key),
         says=f"repeat the {named} of an earlier row",
-        remedy=f"the table holds {schema.meaning.split(';')[0]}: leave copies out, sum what belongs together",
+        remedy=f"it holds {schema.meaning.split(';')[0]}: leave out copies, sum parts",
     )
 
 
 def _seen_before(table: ir.Table, key: tuple[str, ...]) -> ir.BooleanValue:
-    known = reduce(and_, (table[c].notnull() for c in key))
-    return (ibis.row_number().over(group_by=key, order_by=ROW) > 0) & known
+    columns = [table[c] for c in key]
+    earlier = ibis.row_number().over(group_by=columns, order_by=table[ROW])
+    return (earlier > 0) & reduce(and_, (c.notnull() for c in columns))
 
 
 def _data_schema(schema: Schema, table: ir.Table, rules: Mapping[str, Rule]) -> pa.DataFrameSchema:
-    """Return the pandera schema of values: nulls by column, the key as a whole, each rule one scalar.
+    """Return the pandera schema of values: nulls by column, the key as a whole, each rule a scalar.
 
     A check that returns one boolean keeps pandera from fetching every failing row.
     """

@@ -20,7 +20,7 @@ class RowSum(TypedDict):
 
 
 def row_sum(table: ir.Table) -> RowSum:
-    """Return what identifies the multiset of the rows of `table`; streams, in batches of 250,000."""
+    """Return what identifies the multiset of the rows of `table`; streams batches of 250,000."""
     names = sorted(table.columns)
     total, rows = 0, 0
     columns = [(n, type(table[n].type()).__name__.lower()) for n in names]

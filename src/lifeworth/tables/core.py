@@ -94,5 +94,8 @@ def _facts(folder: Path) -> dict[str, str | list[str]]:
 def _read_table(con: ibis.BaseBackend, folder: Path, name: str) -> ir.Table:
     path = folder / f"{name}.parquet"
     if name not in SCHEMAS or not path.is_file():
-        raise InputError(f"'{folder / STORE_FILE}' names table '{name}', but there is no {path.name}; write it again")
+        raise InputError(
+            f"'{folder / STORE_FILE}' names table '{name}', but there is no {path.name};"
+            " write the store again"
+        )
     return con.create_table(name, con.read_parquet(path))

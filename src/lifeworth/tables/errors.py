@@ -2,4 +2,4 @@
 
 
 class InputError(ValueError):
-    """Input that cannot be used; the message names the thing, the count, an example and the remedy."""
+    """Input that cannot be used; the message names the thing, the count, an example, the remedy."""

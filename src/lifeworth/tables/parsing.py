@@ -82,7 +82,9 @@ def _text(column: ir.Column) -> ir.StringValue:
     """Return text; whole numbers that a file holds as floats (12346.0) lose the point."""
     if column.type().is_floating():
         number = column.isnan().ifelse(None, column)
-        return (number == number.floor()).ifelse(number.try_cast("int64").cast("string"), number.cast("string"))
+        return (number == number.floor()).ifelse(
+            number.try_cast("int64").cast("string"), number.cast("string")
+        )
     return _blank(column).ifelse(None, column.cast("string"))
 
 

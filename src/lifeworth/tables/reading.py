@@ -1,4 +1,4 @@
-"""Files become Ibis tables: in a DuckDB of their own, CSV as text, and then typed column by column."""
+"""Files become Ibis tables: in a DuckDB of their own, CSV as text, then typed by column."""
 
 import csv
 from collections import Counter
@@ -12,10 +12,12 @@ import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
 
 from lifeworth.tables.errors import InputError
-from lifeworth.tables.faults import missing_column, refuse, sentence
+from lifeworth.tables.faults import broken, missing_column, refuse, sentence
 from lifeworth.tables.parsing import Kind, parsed, unreadable
 
 DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas"}
+
+RECODE = "set encoding: latin-1 (or utf-16), or save it as UTF-8"
 
 
 class Field(NamedTuple):
@@ -42,14 +44,17 @@ def read_file(con: Backend, path: Path, delimiter: str = ",", encoding: str = "u
         columns of one name, or lines of different lengths.
     """
     if not path.is_file():
-        raise InputError(f"{path.name}: no such file in '{path.parent}'; name the folder by data.folder=... or LIFEWORTH_DATA")
+        raise InputError(
+            f"{path.name}: no such file in '{path.parent}';"
+            " name the folder by data.folder=... or LIFEWORTH_DATA"
+        )
     if not path.stat().st_size:
         raise InputError(f"{path.name}: the file is empty (0 bytes); export it again")
     if path.suffix == ".parquet":
         return _read_parquet(con, path)
     if path.suffix not in {".csv", ".tsv", ".txt"}:
         raise InputError(
-            f"{path.name}: '{path.suffix}' files are not read; save the sheet as CSV, or convert it:"
+            f"{path.name}: '{path.suffix}' files are not read; save it as CSV, or convert it:"
             f" pandas.read_excel('{path.name}', dtype=str).to_parquet('{path.stem}.parquet')"
         )
     names = _header(path, delimiter, encoding)
@@ -61,7 +66,9 @@ def _read_parquet(con: Backend, path: Path) -> ir.Table:
         return con.read_parquet(path)
     except duckdb.Error as error:
         remedy = "write it again, or give it the ending of what it is"
-        raise InputError(f"{path.name}: not a Parquet file ({str(error).splitlines()[0]}); {remedy}") from error
+        raise InputError(
+            f"{path.name}: not a Parquet file ({str(error).splitlines()[0]}); {remedy}"
+        ) from error
 
 
 def _read_csv(con: Backend, path: Path, names: list[str], style: tuple[str, str]) -> ir.Table:
@@ -84,10 +91,13 @@ def _read_csv(con: Backend, path: Path, names: list[str], style: tuple[str, str]
 
 
 def _csv_complaint(path: Path, names: list[str], said: str) -> str:
-    line = next((part for part in said.splitlines() if "CSV Error on Line" in part), said.splitlines()[0])
+    line = next(
+        (part for part in said.splitlines() if "CSV Error on Line" in part), said.splitlines()[0]
+    )
     if "unicode" in said or "utf-8" in said:
-        return f"{path.name}: {line}: not UTF-8 text; set encoding: latin-1 (or utf-16), or save it as UTF-8"
-    return f"{path.name}: {line}: not {len(names)} columns as in the header; quote values that hold the delimiter"
+        return f"{path.name}: {line}: not UTF-8 text; {RECODE}"
+    columns = f"not {len(names)} columns as in the header"
+    return f"{path.name}: {line}: {columns}; quote values that hold the delimiter or line breaks"
 
 
 def _header(path: Path, delimiter: str, encoding: str) -> list[str]:
@@ -97,22 +107,26 @@ def _header(path: Path, delimiter: str, encoding: str) -> list[str]:
             names = next(csv.reader(lines, delimiter=delimiter), [])
     except UnicodeDecodeError as error:
         raise InputError(
-            f"{path.name}: not {encoding} text (byte {error.start:,}); set encoding: latin-1 (or utf-16), or save it as UTF-8"
+            f"{path.name}: not {encoding} text (byte {error.start:,}); {RECODE}"
         ) from error
     _refuse_names(path, names, delimiter)
     return names
 
 
 def _refuse_names(path: Path, names: list[str], delimiter: str) -> None:
-    other = next((d for d in DELIMITERS if d != delimiter and len(names) == 1 and d in names[0]), None)
+    other = next(
+        (d for d in DELIMITERS if d != delimiter and len(names) == 1 and d in names[0]), None
+    )
     if other:
         raise InputError(
-            f"{path.name}: one column, '{names[0]}', when split at {delimiter!r}; the values look separated by"
-            f" {DELIMITERS[other]}: set delimiter: {other!r}"
+            f"{path.name}: one column, '{names[0]}', when split at {delimiter!r}; the values look"
+            f" separated by {DELIMITERS[other]}: set delimiter: {other!r}"
         )
     twice = [name for name, n in Counter(names).items() if n > 1]
     if twice or "" in names:
-        what = f"two columns called '{twice[0]}'" if twice and twice[0] else "a column without a name"
+        what = (
+            f"two columns called '{twice[0]}'" if twice and twice[0] else "a column without a name"
+        )
         raise InputError(f"{path.name}: the header has {what}; give each column a name of its own")
 
 
@@ -127,9 +141,11 @@ def typed(
         A line per column that is not there, or whose text cannot be read as what it should be.
     """
     refuse(_absent(name, raw, (f.column for f in fields.values())))
-    rules = (unreadable(field.column, field.kind, date_format) for field in fields.values())
-    refuse(sentence(name, raw, rule) for rule in rules)
-    return raw.select(**{new: parsed(raw[f.column], f.kind, date_format) for new, f in fields.items()})
+    rules = [unreadable(field.column, field.kind, date_format) for field in fields.values()]
+    refuse(sentence(name, raw, rule) for rule in broken(raw, rules))
+    return raw.select(
+        **{new: parsed(raw[f.column], f.kind, date_format) for new, f in fields.items()}
+    )
 
 
 def _absent(name: str, raw: ir.Table, columns: Iterable[str]) -> list[str]:

@@ -48,7 +48,9 @@ def _cents(meaning: str, *, nullable: bool = False) -> Column:
 
 
 def _time(meaning: str, *, nullable: bool = False, optional: bool = False) -> Column:
-    return Column(dtype="timestamp", meaning=f"{meaning}, UTC", nullable=nullable, optional=optional)
+    return Column(
+        dtype="timestamp", meaning=f"{meaning}, UTC", nullable=nullable, optional=optional
+    )
 
 
 ORDERS = Schema(
@@ -63,10 +65,10 @@ ORDERS = Schema(
         "amount_cents": _cents("price of the goods before the discount, tax included"),
         "discount_cents": _cents("taken off the amount by the shop"),
         "tax_cents": _cents("tax inside the discounted amount, owed to the state"),
-        "shipping_cents": _cents("what delivery costs the shop beyond what the customer paid for it"),
-        "cogs_cents": _cents("cost of the goods; missing where the shop does not know it", nullable=True),
+        "shipping_cents": _cents("cost of delivery beyond what the customer paid for it"),
+        "cogs_cents": _cents("cost of the goods; missing where unknown", nullable=True),
         "returned": Column(dtype="boolean", meaning="the whole order came back and was refunded"),
-        "returned_at": _time("when it came back; missing if it did not, or if nobody wrote it down", nullable=True),
+        "returned_at": _time("when it came back; missing if not or unknown", nullable=True),
     },
 )  # fmt: skip
 
@@ -76,7 +78,7 @@ ORDER_LINES = Schema(
     key=("order_id", "line_number"),
     columns={
         "order_id": _id("the order it belongs to"),
-        "line_number": Column(dtype="int64", meaning="position inside the order, from 1", at_least=1),
+        "line_number": Column(dtype="int64", meaning="position in the order, from 1", at_least=1),
         "product_id": _id("what was bought"),
         "quantity": Column(dtype="int64", meaning="pieces", at_least=1),
         "amount_cents": _cents("price of all pieces before the discount, tax included"),
@@ -106,7 +108,11 @@ PRODUCTS = Schema(
         "name": _id("what it is called", nullable=True),
         "category": _id("the shop's category", nullable=True, optional=True),
         "price_cents": Column(
-            dtype="int64", meaning="price of one piece, cents", nullable=True, optional=True, at_least=0
+            dtype="int64",
+            meaning="price of one piece, cents",
+            nullable=True,
+            optional=True,
+            at_least=0,
         ),
     },
 )  # fmt: skip
@@ -133,7 +139,9 @@ TREATMENTS = Schema(
         "campaign_id": _id("in which campaign"),
         "arm": _id("what was given; 'control' for nothing"),
         "assigned_at": _time("when the arm was drawn"),
-        "propensity": Column(dtype="float64", meaning="probability of this arm", at_least=0, at_most=1),
+        "propensity": Column(
+            dtype="float64", meaning="probability of this arm", at_least=0, at_most=1
+        ),
     },
 )  # fmt: skip
 

@@ -85,6 +85,16 @@ class FittedBgNbd:
             block_draws(draw, len(stats.x), self.seed),
         )  # fmt: skip
 
+    def alive_grid(
+        self,
+        frequency: Float[np.ndarray, " n"],
+        recency_days: Float[np.ndarray, " n"],
+        age_days: Float[np.ndarray, " n"],
+    ) -> Float[np.ndarray, " n"]:
+        """Return P(alive) of customers with these repeat purchases, recencies and ages."""
+        unit = self.recipe.time_unit_days
+        return bgnbd_p_alive(self.theta, frequency, recency_days / unit, age_days / unit)
+
     def parameters(self) -> list[Parameter]:
         """Return r, alpha, a, b, then those of the model of spend."""
         unit = f"{self.recipe.time_unit_days:g} days"

@@ -56,9 +56,10 @@ class About:
         path = self.found(existing(folder, self.name), stem)
         if path is None:
             raise InputError(
-                f"{self.name}: no file {stem}.parquet or {stem}.csv in '{folder}' or its sub-folder '{self.name}'"
-                f"{self._near(folder)}; it has the columns {self.files[stem]}; get it from {self.where} "
-                f"(to convert: {self.convert}); name its folder by data.folder=... or LIFEWORTH_DATA"
+                f"{self.name}: no file {stem}.parquet or {stem}.csv in '{folder}' or its sub-folder"
+                f" '{self.name}'{self._near(folder)}; it has the columns {self.files[stem]};"
+                f" get it from {self.where}; to convert it: {self.convert}; name its folder by"
+                " data.folder=... or LIFEWORTH_DATA"
             )
         return path
 
@@ -82,7 +83,7 @@ def existing(folder: str | None, source: str) -> str:
     InputError
         If it is None or no folder, with how to name it.
     """
-    remedy = "name the folder that holds the data by data.folder=... or the environment variable LIFEWORTH_DATA"
+    remedy = "name the folder that holds the data by data.folder=... or the variable LIFEWORTH_DATA"
     if folder is None:
         raise InputError(f"{source}: no data folder is named; {remedy}")
     if not Path(folder).is_dir():

@@ -1,4 +1,4 @@
-"""CDNOW: the orders of a shop for music on CD, 1997 and 1998, on which the BTYD papers are fitted."""
+"""CDNOW: orders of a shop for music on CD, 1997 and 1998, to which the BTYD papers fit."""
 
 import importlib.util
 from datetime import datetime
@@ -38,10 +38,11 @@ class Cdnow:
 
     about: ClassVar[About] = About(
         name="cdnow",
-        what="first orders of 1997-01..1997-03 followed to 1998-06: 23,570 customers, 69,659 orders, USD, revenue"
-        " (sample: 2,357 and 6,919)",
+        what="a shop for music on CD, 1997-01..1998-06: 23,570 customers, 69,659 orders (sample:"
+        " 2,357 and 6,919), USD, revenue",
         files={
-            f"cdnow_{which}": ", ".join(COLUMNS) + (" and customer_index" if which == "sample" else "")
+            f"cdnow_{which}": ", ".join(COLUMNS)
+            + (" and customer_index" if which == "sample" else "")
             for which in ("master", "sample")
         },
         where="the Python package lifetimes (pip install lifetimes), or brucehardie.com/notes/026",
@@ -77,22 +78,19 @@ class Cdnow:
         spec = importlib.util.find_spec("lifetimes")  # finds a package without running it
         if spec is None or spec.origin is None:
             raise InputError(
-                f"cdnow: no file cdnow_{self.which}.parquet in the data folder, and the package lifetimes, which holds"
-                " the data, is not installed; pip install lifetimes, or name the folder by data.folder=... or"
-                " LIFEWORTH_DATA"
+                f"cdnow: no file cdnow_{self.which}.parquet in the data folder, and the package"
+                " lifetimes, which holds the data, is not installed; pip install lifetimes, or name"
+                " the folder by data.folder=... or LIFEWORTH_DATA"
             )
         return Path(spec.origin).parent / "datasets" / f"CDNOW_{self.which}.txt"
 
 
 def _read_text(path: Path) -> pd.DataFrame:
-    """Read the columns from the right: the sample has a second id before the date, and no header."""
+    """Read the columns from the right: the sample has a second id, and no header."""
     rows = [line.split() for line in path.read_text(encoding="ascii").splitlines()]
     lines = [(row[0], *row[-3:]) for row in rows if row and row[0].isdigit()]
-    return pd.DataFrame(lines, columns=list(COLUMNS)).assign(date=_iso)
-
-
-def _iso(lines: pd.DataFrame) -> pd.Series:
-    return pd.to_datetime(lines.date, format="%Y%m%d")
+    frame = pd.DataFrame(lines, columns=list(COLUMNS))
+    return frame.assign(date=pd.to_datetime(frame.date, format="%Y%m%d"))
 
 
 def _orders(raw: ir.Table) -> ir.Table:

@@ -42,7 +42,9 @@ class Cleaning:
     drop_exact_duplicates: bool
 
 
-def load_invoices(con: Backend, raw: ir.Table, cleaning: Cleaning, latest: datetime | None) -> Tables:
+def load_invoices(
+    con: Backend, raw: ir.Table, cleaning: Cleaning, latest: datetime | None
+) -> Tables:
     """Return the store of lines with known customers; money is revenue in GBP.
 
     Lines for postage, manual adjustments and the like (POST, M, D, ...) count as the shop booked

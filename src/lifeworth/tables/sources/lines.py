@@ -3,7 +3,15 @@
 import ibis
 import ibis.expr.types as ir
 
-LINE_COLUMNS = ("order_id", "line_number", "product_id", "quantity", "amount_cents", "discount_cents", "cogs_cents")
+LINE_COLUMNS = (
+    "order_id",
+    "line_number",
+    "product_id",
+    "quantity",
+    "amount_cents",
+    "discount_cents",
+    "cogs_cents",
+)
 
 
 def numbered(lines: ir.Table) -> ir.Table:

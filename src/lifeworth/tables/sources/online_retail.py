@@ -34,9 +34,11 @@ class OnlineRetail:
 
     about: ClassVar[About] = About(
         name="online_retail",
-        what="a British wholesaler of gifts, 2010-12..2011-12: 541,909 lines, 4,339 customers, GBP, revenue",
+        what="a British wholesaler of gifts, 2010-12..2011-12: 541,909 lines, 4,339 customers, GBP,"
+        " revenue",
         files={"online_retail": ", ".join(f.column for f in FIELDS.values())},
-        where="UCI Machine Learning Repository, dataset 352 (Chen, Sain and Guo 2012, doi:10.1057/dbm.2012.17)",
+        where="UCI Machine Learning Repository, dataset 352 (Chen, Sain and Guo 2012,"
+        " doi:10.1057/dbm.2012.17)",
         terms="CC BY 4.0",
         convert="pandas.read_excel('Online Retail.xlsx', dtype={'InvoiceNo': str, 'StockCode': str,"
         " 'Description': str}).to_parquet('online_retail.parquet')",

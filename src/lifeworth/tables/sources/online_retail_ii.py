@@ -25,7 +25,7 @@ FIELDS = {
     "country": Field("Country", "text"),
 }
 
-OVERLAP = (datetime(2010, 12, 1), datetime(2010, 12, 10))  # noqa: DTZ001 - times of the shop, without a zone
+OVERLAP = ("2010-12-01", "2010-12-10")
 """Both sheets hold these days, 22,523 lines each: from, and up to but without."""
 
 
@@ -41,12 +41,14 @@ class OnlineRetailII:
 
     about: ClassVar[About] = About(
         name="online_retail_ii",
-        what="a British wholesaler of gifts, 2009-12..2011-12: 1,044,848 lines, 5,881 customers, GBP, revenue",
+        what="a British wholesaler of gifts, 2009-12..2011-12: 1,044,848 lines, 5,881 customers,"
+        " GBP, revenue",
         files={"online_retail_ii": ", ".join(f.column for f in FIELDS.values())},
         where="UCI Machine Learning Repository, dataset 502 (doi:10.24432/C5CG6D)",
         terms="CC BY 4.0",
-        convert="pandas.concat(pandas.read_excel('online_retail_II.xlsx', sheet_name=None, dtype={'Invoice': str,"
-        " 'StockCode': str, 'Description': str}).values()).to_parquet('online_retail_ii.parquet')",
+        convert="pandas.concat(pandas.read_excel('online_retail_II.xlsx', sheet_name=None, dtype={"
+        "'Invoice': str, 'StockCode': str, 'Description': str}).values())"
+        ".to_parquet('online_retail_ii.parquet')",
     )
     folder: str | None = None
     cancellations: Cancellations = "drop"
@@ -88,7 +90,8 @@ def without_overlap(lines: ir.Table) -> ir.Table:
     InputError
         If some lines of those days are there an odd and some an even number of times.
     """
-    both = (lines.ordered_at >= OVERLAP[0]) & (lines.ordered_at < OVERLAP[1])
+    first, end = (ibis.timestamp(day) for day in OVERLAP)
+    both = (lines.ordered_at >= first) & (lines.ordered_at < end)
     columns = [c for c in lines.columns if c != "row"]
     copies = lines.filter(both).group_by(columns).aggregate(copies=lambda t: t.count())
     kinds = copies.aggregate(odd=(copies.copies % 2).sum(), kinds=copies.count())
@@ -97,10 +100,12 @@ def without_overlap(lines: ir.Table) -> ir.Table:
         return lines
     if odd:
         raise InputError(
-            f"online_retail_ii: {odd:,} of {kind:,} distinct lines of 2010-12-01..2010-12-09, which both sheets hold, are"
-            " there an odd number of times; join the two sheets as published"
+            f"online_retail_ii: {odd:,} of {kind:,} distinct lines of 2010-12-01..2010-12-09, which"
+            " both sheets hold, are there an odd number of times; join the two sheets as published"
         )
     position = ibis.row_number().over(group_by=columns, order_by="row")
     number = lines.count().over(group_by=columns)
     marked = lines.mutate(both=both, position=position, number=number)
-    return marked.filter(~marked.both | (marked.position * 2 < marked.number)).select(*lines.columns)
+    return marked.filter(~marked.both | (marked.position * 2 < marked.number)).select(
+        *lines.columns
+    )

@@ -17,7 +17,11 @@ class Source(Protocol):
     """Where canonical tables come from."""
 
     about: ClassVar[About]
-    folder: str | None
+
+    @property
+    def folder(self) -> str | None:
+        """The data folder, or None."""
+        ...
 
     def load(self, latest: datetime | None = None) -> Tables:
         """Return the checked store; times after `latest` are refused (no bound if None)."""

@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from lifeworth.tables.check import checked
 from lifeworth.tables.core import Tables
-from lifeworth.tables.faults import Rule, refuse, sentence
+from lifeworth.tables.faults import Rule, broken, refuse, sentence
 from lifeworth.tables.money import to_cents
 from lifeworth.tables.reading import Field, connect, read_file, typed
 from lifeworth.tables.sources.about import About
@@ -37,7 +37,7 @@ RULES = (
         column="discount",
         faulty=lambda t: (t.discount < 0) | (t.discount >= 1),
         says="have a Discount outside 0..1",
-        remedy="it is the share taken off the price, and Sales is what was left, so it must be below 1",
+        remedy="it is the share taken off the price, and Sales is what was left",
     ),
     Rule(
         name="cost",
@@ -56,8 +56,8 @@ class Superstore:
     Sales is what was paid, after the discount. Per line, in whole cents, halves to even: the amount
     is Sales / (1 - Discount), the discount is the amount less Sales, and the cost is Sales less
     Profit, so the margin of a line is its Profit. Tax and shipping are 0 because the file has
-    none. An order is returned as a whole if its number is in the returns, which list it once a line;
-    they have no dates, so returned_at is null.
+    none. An order is returned as a whole if its number is in the returns, which repeat it for each
+    line; they have no dates, so returned_at is null.
 
     Two order numbers are shared by four customers each; there the order_id is the number, a slash
     and the customer (5,111 numbers make 5,117 orders). A customer has the country, and a product
@@ -67,15 +67,16 @@ class Superstore:
 
     about: ClassVar[About] = About(
         name="superstore",
-        what="a made-up shop for office goods, 2019-01..2022-12: 10,194 lines, 804 customers, USD, margin",
+        what="a made-up shop for office goods, 2019-01..2022-12: 10,194 lines, 804 customers, USD,"
+        " margin",
         files={
             "superstore_orders": ", ".join(f.column for f in FIELDS.values()),
             "superstore_returns": "Order ID",
         },
         where="Tableau's sample workbook 'Sample - Superstore.xls', which comes with Tableau",
         terms="none stated; made up by Tableau as sample data",
-        convert="pandas.read_excel('Sample - Superstore.xls', sheet_name='Orders', dtype={'Postal Code': str})"
-        ".to_parquet('superstore_orders.parquet'), and 'Returns' likewise",
+        convert="pandas.read_excel('Sample - Superstore.xls', sheet_name='Orders', dtype={"
+        "'Postal Code': str}).to_parquet('superstore_orders.parquet'), and 'Returns' likewise",
     )
     folder: str | None = None
     date_format: str | None = None
@@ -92,14 +93,22 @@ class Superstore:
         con = connect()
         raw = read_file(con, self.about.find(self.folder, "superstore_orders"))
         lines = con.create_table("typed", typed("superstore_orders", raw, FIELDS, self.date_format))
-        refuse(sentence("superstore_orders", lines, rule, "invoice") for rule in RULES)
+        refuse(
+            sentence("superstore_orders", lines, rule, "invoice") for rule in broken(lines, RULES)
+        )
         back = read_file(con, self.about.find(self.folder, "superstore_returns"))
-        returns = typed("superstore_returns", back, {"invoice": Field("Order ID", "text")}).distinct()
+        returns = typed(
+            "superstore_returns", back, {"invoice": Field("Order ID", "text")}
+        ).distinct()
         lines = con.create_table("lines", _lines(lines, returns))
         others = {
             "order_lines": con.create_table("order_lines", order_lines_of(lines)),
-            "customers": con.create_table("customers", first_of(lines, "customer_id", ["country", "segment"])),
-            "products": con.create_table("products", first_of(lines, "product_id", ["name", "category"])),
+            "customers": con.create_table(
+                "customers", first_of(lines, "customer_id", ["country", "segment"])
+            ),
+            "products": con.create_table(
+                "products", first_of(lines, "product_id", ["name", "category"])
+            ),
         }
         orders = con.create_table("orders", orders_of(lines))
         return checked(orders, others, currency="USD", latest=latest)

@@ -1,0 +1,1 @@
+"""The command line: configuration, the pipeline, comparing and exporting runs."""

@@ -1,0 +1,135 @@
+"""The strict shape of a run; below this layer no configuration library is seen."""
+
+import datetime as dt
+import importlib
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+
+from lifeworth.asof.split import Purchase
+from lifeworth.engines.device import Platform
+from lifeworth.models.core import Recipe
+from lifeworth.run.words import Words, checked, complaint
+from lifeworth.tables.errors import InputError
+from lifeworth.tables.sources.shape import Source
+
+
+class Split(Words):
+    """Where the store is cut in time (conf/split says what each field means)."""
+
+    cutoff: dt.date | None
+    horizon_days: PositiveInt
+    window_days: PositiveInt | None
+    purchase: Purchase
+    cuts: PositiveInt
+    every_days: PositiveInt
+    score_at: Literal["cutoff", "end"]
+
+
+class Hardware(Words):
+    """Where numbers are computed."""
+
+    platform: Platform
+
+
+class Tiers(Words):
+    """Lower edges of the tiers, as quantiles of expected value."""
+
+    VIP: float
+    High: float
+    Med: float
+
+    def edges(self) -> tuple[float, float, float]:
+        """Return the edges, best tier first."""
+        return self.VIP, self.High, self.Med
+
+
+class Names(Words):
+    """What was chosen, by name."""
+
+    experiment: str
+    data: str
+    model: str
+    baselines: dict[str, str]
+
+
+class RunConfig(BaseModel):
+    """Everything a run is made of."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    names: Names
+    title: str
+    data: Source
+    split: Split
+    model: Recipe[Any]
+    baselines: dict[str, Recipe[Any]]
+    hardware: Hardware
+    seed: int = Field(ge=0)
+    resamples: PositiveInt
+    tiers: Tiers
+    tracking_uri: str | None
+    composed: dict[str, Any]
+
+
+def read(composed: dict[str, Any], choices: dict[str, str]) -> RunConfig:
+    """Check a composed configuration and build what it names.
+
+    Parameters
+    ----------
+    composed
+        conf/run.yaml with its choices filled in, as plain dicts and lists.
+    choices
+        Group to option, as Hydra records them.
+
+    Raises
+    ------
+    InputError
+        If a name is not known or a value does not fit: which, and what would.
+    """
+    fields = dict(composed)
+    names = _names(choices, sorted(fields["baselines"]))
+    model = build("model", fields.pop("model"))
+    baselines = {
+        names.baselines[key]: build(f"baselines.{key}", node)
+        for key, node in fields.pop("baselines").items()
+    }
+    title = fields.pop("title") or f"{names.data}: {names.model}"
+    parts = {
+        "data": build("data", fields.pop("data")),
+        "split": checked("split", Split, fields.pop("split")),
+        "hardware": checked("hardware", Hardware, fields.pop("hardware")),
+        "tiers": checked("tiers", Tiers, fields.pop("tiers")),
+        "model": model,
+        "baselines": {n: b for n, b in baselines.items() if b != model},
+    }
+    try:
+        return RunConfig(names=names, title=title, composed=composed, **parts, **fields)
+    except ValidationError as error:
+        raise InputError(complaint("run", error, list(RunConfig.model_fields))) from error
+
+
+def build(where: str, node: dict[str, Any]) -> Any:
+    """Make the object a node of the configuration names by `_target_`, its other fields checked."""
+    fields = dict(node)
+    target = str(fields.pop("_target_", ""))
+    module, _, name = target.rpartition(".")
+    if not module.startswith("lifeworth."):
+        raise InputError(f"{where}._target_: '{target}' is not part of lifeworth; choose an option of conf/{where}")
+    kind = getattr(importlib.import_module(module), name)
+    try:
+        return kind(**fields)
+    except ValidationError as error:
+        known = list(kind.__dataclass_fields__)
+        raise InputError(complaint(where, error, known)) from error
+
+
+def _names(choices: dict[str, str], baselines: list[str]) -> Names:
+    experiment = choices.get("experiment")
+    data, model = choices["data"], choices["model"]
+    return Names(
+        experiment=experiment or f"{data}_{model}",
+        data=data,
+        model=model,
+        baselines={key: choices.get(f"model@baselines.{key}", key) for key in baselines},
+    )

@@ -1,0 +1,34 @@
+"""`lifeworth run`: Hydra composes the configuration; from here on it is plain Python."""
+
+import logging
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+
+def compose_and_run(words: list[str], conf: Path) -> int:
+    """Run with Hydra's words (overrides and flags); return the exit status."""
+    app = hydra.main(config_path=str(conf), config_name="run", version_base="1.3")(_job)
+    sys.argv = ["lifeworth run", *words]
+    app()
+    return 0
+
+
+def _job(composed: DictConfig) -> None:
+    # Imported here, so that --help and a misspelt word answer at once.
+    from lifeworth.run.config import read
+    from lifeworth.run.main import run
+    from lifeworth.tables.errors import InputError
+
+    chosen = HydraConfig.get()
+    try:
+        plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+        config = read(dict(plain), dict(chosen.runtime.choices))
+        run(config, Path(chosen.runtime.output_dir))
+    except InputError as error:
+        logging.getLogger(__name__).info("stopped: %s", error)
+        sys.stderr.write(f"\nlifeworth run: {error}\n")
+        sys.exit(2)

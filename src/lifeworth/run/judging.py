@@ -1,0 +1,53 @@
+"""One model at one cut-off: fitted, scored, judged."""
+
+import time
+from dataclasses import dataclass
+
+from lifeworth.asof.split import Future, History
+from lifeworth.evaluate.bootstrap import Resampling
+from lifeworth.evaluate.scorecard import evaluate
+from lifeworth.models.core import Fitted, Forecast, Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """A recipe fitted to a History, its forecast, and the seconds both took."""
+
+    name: str
+    history: History
+    fitted: Fitted[Forecast]
+    forecast: Forecast
+    seconds_fit: float
+    seconds_score: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A forecast beside what came after it."""
+
+    scored: Scored
+    future: Future
+    card: dict[str, float]
+
+
+def score(name: str, recipe: Recipe[Forecast], history: History, horizon: int, seed: int) -> Scored:
+    """Fit a recipe and forecast the customers it was fitted to."""
+    began = time.perf_counter()
+    fitted = recipe.fit(history, seed)
+    fit_done = time.perf_counter()
+    forecast = fitted.score(history, horizon)
+    return Scored(
+        name=name,
+        history=history,
+        fitted=fitted,
+        forecast=forecast,
+        seconds_fit=fit_done - began,
+        seconds_score=time.perf_counter() - fit_done,
+    )
+
+
+def judge(scored: Scored, future: Future, resampling: Resampling) -> Judged:
+    """Judge a forecast by what came after."""
+    return Judged(
+        scored=scored, future=future, card=evaluate(scored.forecast, future, resampling)
+    )

@@ -1,0 +1,105 @@
+"""The pipeline of a run, from source to report, read top to bottom."""
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+
+from lifeworth.asof.split import Future, History, last_day, latest, rolling
+from lifeworth.decide.tiers import assign_tiers, guardrails
+from lifeworth.engines.device import use
+from lifeworth.evaluate.bootstrap import Resampling
+from lifeworth.report.page import write as write_report
+from lifeworth.report.terminal import print_summary
+from lifeworth.run import outputs, tracking
+from lifeworth.run.config import RunConfig, Split
+from lifeworth.run.evidence import evidence
+from lifeworth.run.judging import Judged, Scored, judge, score
+from lifeworth.run.progress import Steps, steps
+from lifeworth.tables.core import Tables
+
+
+def run(config: RunConfig, folder: Path) -> dict[str, Any]:
+    """Fit, score, judge, decide and report.
+
+    Leaves everything in `folder` and a run in MLflow; returns the scorecard.
+    """
+    console = Console()
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    with steps(console, _steps(config.split, len(config.baselines))) as step:
+        step("starting the device")
+        device = use(config.hardware.platform)
+        step(f"reading {config.names.data}")
+        tables = config.data.load(latest=now)
+        data_hash = tables.content_hash()
+        judged = [list(_judge_all(config, pair, step)) for pair in cuts(tables, config.split)]
+        final = _final(config, tables, judged[-1][0].scored, step)
+        step("writing")
+        card = outputs.scorecard([models[0] for models in judged], tables, data_hash)
+        outputs.write(folder, card, _with_tiers(config, final.forecast.frame), final.fitted)
+        told = {"device": device, "acquired_earlier": _earlier(tables, judged[-1][0].scored.history)}
+        shown = evidence(config, judged, final, card | told)
+        report = write_report(shown, folder / "report.html")
+        step("keeping the run in MLflow")
+        tracking.keep(config, card, folder)
+    print_summary(shown, console, report)
+    return card
+
+
+def cuts(tables: Tables, split: Split) -> Iterator[tuple[History, Future]]:
+    """Cut the store as `split` says, the last cut at its cut-off."""
+    last = split.cutoff or last_day(tables) + dt.timedelta(days=1 - split.horizon_days)
+    first = last - dt.timedelta(days=(split.cuts - 1) * split.every_days)
+    return rolling(
+        tables,
+        first,
+        split.every_days,
+        split.cuts,
+        split.horizon_days,
+        window=split.window_days,
+        purchase=split.purchase,
+    )
+
+
+def _judge_all(
+    config: RunConfig, pair: tuple[History, Future], step: Steps
+) -> Iterator[Judged]:
+    """Judge the model, then the baselines."""
+    history, future = pair
+    resampling = Resampling(resamples=config.resamples, seed=config.seed)
+    for name, recipe in {config.names.model: config.model, **config.baselines}.items():
+        step(f"{future.cutoff}: {name}")
+        scored = score(name, recipe, history, future.horizon, config.seed)
+        step(f"{future.cutoff}: judging {name}")
+        yield judge(scored, future, resampling)
+
+
+def _final(config: RunConfig, tables: Tables, judged: Scored, step: Steps) -> Scored:
+    """Return the scores to be used: those that were judged, or new ones from the end of the data."""
+    split = config.split
+    if split.score_at == "cutoff":
+        return judged
+    step("scoring from the end of the data")
+    history = latest(tables, window=split.window_days, purchase=split.purchase)
+    return score(config.names.model, config.model, history, split.horizon_days, config.seed)
+
+
+def _earlier(tables: Tables, history: History) -> int:
+    """Count the customers of `history` whose first order lies before it begins."""
+    began = history.tables.orders.ordered_at.min().execute()
+    before = tables.orders.filter(tables.orders.ordered_at < began)
+    return int(history.customers().semi_join(before, "customer_id").count().execute())
+
+
+def _with_tiers(config: RunConfig, frame: pd.DataFrame) -> pd.DataFrame:
+    tiers = assign_tiers(frame["expected_value"].to_numpy(), config.tiers.edges())
+    flags = guardrails(tiers)
+    return frame.assign(**{column: flags[column].to_numpy() for column in flags.columns})
+
+
+def _steps(split: Split, baselines: int) -> int:
+    ends = {"cutoff": 4, "end": 5}[split.score_at]
+    return ends + 2 * split.cuts * (1 + baselines)

@@ -1,0 +1,24 @@
+"""Progress of a run in the terminal."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+Steps = Callable[[str], None]
+"""Says what is done next."""
+
+
+@contextmanager
+def steps(console: Console, total: int) -> Iterator[Steps]:
+    """Show a bar of `total` steps; it disappears at the end, or where the run stops."""
+    columns = (TextColumn("{task.description:<44}"), BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task, begun = bar.add_task("starting", total=total), []
+
+        def step(does: str) -> None:
+            bar.update(task, description=does, completed=len(begun))
+            begun.append(does)
+
+        yield step

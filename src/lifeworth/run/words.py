@@ -1,0 +1,74 @@
+"""NAME=VALUE words of the command line, read into a typed model; help is made from the same model."""
+
+import difflib
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lifeworth.tables.errors import InputError
+
+
+class Words(BaseModel):
+    """Arguments of a verb: frozen, unknown names refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Given = TypeVar("Given", bound=Words)
+
+
+def read(verb: str, words: list[str], kind: type[Given]) -> Given:
+    """Read NAME=VALUE words.
+
+    Raises
+    ------
+    InputError
+        If a word has no '=', a name is not known or given twice, a value does not fit or is missing.
+    """
+    pairs: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals:
+            known = ", ".join(f"{n}=..." for n in kind.model_fields)
+            raise InputError(f"{verb}: '{word}' is not NAME=VALUE; it takes {known}")
+        if name in pairs:
+            raise InputError(f"{verb}: {name} is given twice, '{pairs[name]}' and '{value}'")
+        pairs[name] = value
+    return checked(verb, kind, pairs)
+
+
+def checked(where: str, kind: type[Given], fields: dict[str, object] | dict[str, str]) -> Given:
+    """Make a `kind` of `fields`; what does not fit is an InputError that names it."""
+    try:
+        return kind(**fields)
+    except ValidationError as error:
+        raise InputError(complaint(where, error, list(kind.model_fields))) from error
+
+
+def complaint(where: str, error: ValidationError, known: list[str]) -> str:
+    """Say in one line per fault which field is wrong, why, and what would be right."""
+    return "\n".join(_fault(where, dict(fault), known) for fault in error.errors())
+
+
+def _fault(where: str, fault: dict[str, object], known: list[str]) -> str:
+    path = fault["loc"]
+    name = ".".join(str(p) for p in path) if isinstance(path, tuple) else str(path)
+    match fault["type"]:
+        case "extra_forbidden" | "unexpected_keyword_argument":
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f", did you mean '{near[0]}'?" if near else ""
+            return f"{where}: there is no '{name}'{hint}; it takes {', '.join(known)}"
+        case "missing" | "missing_keyword_only_argument":
+            return f"{where}: {name} is missing; give {name}=..."
+        case _:
+            return f"{where}: {name} = {fault['input']!r}: {fault['msg']}"
+
+
+def described(kind: type[Words]) -> str:
+    """Return one line per argument: name, default, meaning."""
+    width = max(len(n) for n in kind.model_fields) + 5
+    lines = []
+    for name, field in kind.model_fields.items():
+        default = "required" if field.is_required() else f"default {field.default}"
+        lines.append(f"  {name + '=...':<{width}}{field.description} ({default})")
+    return "\n".join(lines)

@@ -1,0 +1,18 @@
+"""Where tables come from: a class per source, by the name that data=... takes."""
+
+from lifeworth.tables.sources.cdnow import Cdnow
+from lifeworth.tables.sources.files import Files
+from lifeworth.tables.sources.online_retail import OnlineRetail
+from lifeworth.tables.sources.online_retail_ii import OnlineRetailII
+from lifeworth.tables.sources.shape import Source
+from lifeworth.tables.sources.simulated import Simulated
+from lifeworth.tables.sources.superstore import Superstore
+
+SOURCES: dict[str, type[Source]] = {
+    "cdnow": Cdnow,
+    "online_retail": OnlineRetail,
+    "online_retail_ii": OnlineRetailII,
+    "superstore": Superstore,
+    "files": Files,
+    "simulated": Simulated,
+}

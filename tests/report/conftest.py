@@ -1,0 +1,178 @@
+"""Evidence of a small shop, whole and reduced."""
+
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lifeworth.report.evidence import Evidence, Totals
+
+CUTOFF = date(1997, 10, 1)
+
+
+def _holdout() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "model": ["BG/NBD", "rate x time"],
+            "purchases_mae": [0.786, 1.024],
+            "purchases_bias": [-0.121, 0.56],
+            "value_mae": [3041.0, 4211.0],
+            "value_mae_low": [2911.0, np.nan],
+            "value_mae_high": [3190.0, np.nan],
+            "value_gini": [0.638, 0.59],
+            "value_crps": [2210.0, np.nan],
+            "purchases_coverage_90": [0.93, np.nan],
+        }
+    )
+
+
+def _weekly() -> pd.DataFrame:
+    weeks = pd.date_range("1997-09-03", periods=8, freq="7D")
+    return pd.DataFrame(
+        {
+            "week_start": weeks.date,
+            "actual": np.arange(8.0),
+            "expected": np.arange(8.0) + 0.5,
+            "part": ["calibration"] * 4 + ["holdout"] * 4,
+        }
+    )
+
+
+def _deciles(scale: float) -> pd.DataFrame:
+    expected = np.arange(1, 11) * scale
+    return pd.DataFrame(
+        {
+            "decile": np.arange(1, 11),
+            "customers": np.full(10, 2357),
+            "expected_mean": expected,
+            "actual_mean": expected * 1.1,
+            "low": expected,
+            "high": expected * 1.2,
+        }
+    )
+
+
+def _alive() -> pd.DataFrame:
+    frequency, recency = (a.ravel() for a in np.meshgrid(np.arange(5), np.arange(0, 60, 10)))
+    alive = 1 / (1 + frequency * (60 - recency) / 60)
+    return pd.DataFrame(
+        {"frequency": frequency, "recency_days": recency, "p_alive": alive, "age_days": 60}
+    )
+
+
+def _tiers() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "tier": ["VIP", "Low"],
+            "customers": [2_357, 21_213],
+            "share_of_customers": [0.1, 0.9],
+            "expected_value": [39_200_000.0, 22_000_000.0],
+            "share_of_expected": [0.64, 0.36],
+            "realised_value": [40_900_000.0, 27_500_000.0],
+            "share_of_realised": [0.6, 0.4],
+        }
+    )
+
+
+def _pit() -> pd.DataFrame:
+    ends = np.linspace(0, 1, 11)
+    return pd.DataFrame(
+        {"bin_low": ends[:-1], "bin_high": ends[1:], "purchases": 0.1, "value": np.arange(10)}
+    )
+
+
+def _params() -> pd.DataFrame:
+    rows = [("r", 0.24259, 0.0125, 0.218, 0.267, "shape of rates"), ("p", 6.25, *[np.nan] * 3, "")]
+    columns = ["parameter", "estimate", "se", "low", "high", "meaning"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _backtest() -> pd.DataFrame:
+    rows = [
+        (date(1997, month, 1), metric, value + month / 1000)
+        for month in (8, 9, 10)
+        for metric, value in (("value_bias", -0.15), ("value_mae", 3041.0), ("own_thing", 2.0))
+    ]
+    return pd.DataFrame(rows, columns=["cutoff", "metric", "value"])
+
+
+@pytest.fixture
+def totals() -> Totals:
+    return Totals(
+        customers=23_570,
+        horizon_days=273,
+        forecast_value=61_200_049.0,
+        forecast_purchases=17_300.4,
+        realised_value=68_400_000.0,
+        realised_purchases=19_684.0,
+    )
+
+
+@pytest.fixture
+def bare() -> Evidence:
+    """Return evidence without a single part."""
+    return Evidence(
+        title="A small shop",
+        subtitle="bare",
+        cutoff=CUTOFF,
+        currency="USD",
+        value_is="revenue",
+    )
+
+
+@pytest.fixture
+def whole(totals: Totals) -> Evidence:
+    """Return evidence with every part."""
+    return Evidence(
+        title="A small shop",
+        subtitle="BG/NBD with Gamma-Gamma",
+        cutoff=CUTOFF,
+        currency="USD",
+        value_is="revenue",
+        totals=totals,
+        facts={"Data source": "cdnow", "Seed": "0"},
+        notes=["Value is revenue: the source has no costs."],
+        params=_params(),
+        log_likelihood=-9582.4292,
+        holdout=_holdout(),
+        weekly=_weekly(),
+        purchase_deciles=_deciles(0.3),
+        value_deciles=_deciles(900.0),
+        alive=_alive(),
+        tiers=_tiers(),
+        pit=_pit(),
+        backtest=_backtest(),
+    )
+
+
+FRAMES = (
+    "params",
+    "holdout",
+    "weekly",
+    "purchase_deciles",
+    "value_deciles",
+    "alive",
+    "tiers",
+    "pit",
+    "backtest",
+)
+KEYS = ["decile", "bin_low", "bin_high", "frequency", "recency_days"]
+
+
+@pytest.fixture
+def one_row(whole: Evidence) -> Evidence:
+    """Return evidence of one customer: every frame has one row."""
+    return replace(whole, **{name: getattr(whole, name).head(1) for name in FRAMES})
+
+
+@pytest.fixture
+def zeros(whole: Evidence) -> Evidence:
+    """Return evidence of a shop where nobody bought and nothing was expected."""
+    return replace(whole, **{name: _zeroed(getattr(whole, name)) for name in FRAMES})
+
+
+def _zeroed(frame: pd.DataFrame) -> pd.DataFrame:
+    numeric = frame.select_dtypes("number").columns.difference(KEYS)
+    return frame.assign(**dict.fromkeys(numeric, 0.0))

@@ -1,0 +1,184 @@
+"""The page: it parses, needs nothing from outside, escapes names and leaves out what is absent."""
+
+import json
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from lifeworth.report.evidence import Evidence, Totals
+from lifeworth.report.grids import deciles, holdout, tiers
+from lifeworth.report.page import figure_json, page, write
+from lifeworth.report.sections import sections
+from lifeworth.report.style import empty
+from lifeworth.tables.errors import InputError
+
+VOID = {"meta", "br", "img", "link", "hr", "input"}
+HOSTILE = "<script>alert('5')</script>"
+
+
+class Outline(HTMLParser):
+    """Tags, ids, links and text of a page; refuses tags that are not closed in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.scripts = 0
+        self.ids: list[str] = []
+        self.references: list[tuple[str, str]] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+        self.scripts += tag == "script"
+        found = {name: value or "" for name, value in attrs}
+        self.ids += [found["id"]] if "id" in found else []
+        self.references += [(tag, found[a]) for a in ("src", "href", "data") if a in found]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not {"script", "style"} & set(self.open):
+            self.text.append(data.strip())
+
+
+def outline(html: str) -> Outline:
+    found = Outline()
+    found.feed(html)
+    found.close()
+    assert found.open == []
+    return found
+
+
+def test_page_needs_nothing_from_outside(whole: Evidence) -> None:
+    found = outline(page(whole))
+    assert {tag for tag, _ in found.references} == {"a"}
+    assert all(target.startswith("#") for _, target in found.references)
+
+
+def test_policy_forbids_the_network(whole: Evidence) -> None:
+    html = page(whole)
+    assert "Content-Security-Policy\" content=\"default-src 'none'" in html
+    assert "@import" not in html.split("</style>")[0]
+    assert "url(" not in html.split("</style>")[0]
+
+
+def test_contents_lead_to_every_section(whole: Evidence) -> None:
+    found = outline(page(whole))
+    assert [target[1:] for _, target in found.references] == found.ids
+    assert len(found.ids) == 9
+
+
+def test_headline_and_notes_are_on_the_page(whole: Evidence) -> None:
+    text = " ".join(outline(page(whole)).text)
+    assert "Forecast 612,000 USD against 684,000 USD realised by 23,570 customers" in text
+    assert "error -12.1 %" in text
+    assert "Value is revenue: the source has no costs." in text
+    assert "Log-likelihood of the fit: -9,582.4292." in text
+
+
+def test_names_are_escaped(whole: Evidence) -> None:
+    frames = {"holdout": "model", "tiers": "tier", "params": "meaning"}
+    hostile = {n: getattr(whole, n).assign(**{c: HOSTILE}) for n, c in frames.items()}
+    evil = replace(whole, title=HOSTILE, notes=[HOSTILE], facts={HOSTILE: HOSTILE}, **hostile)
+    found = outline(page(evil))
+    assert found.scripts == outline(page(whole)).scripts
+    assert found.text.count(HOSTILE) >= 6
+
+
+def test_a_figure_cannot_end_its_script() -> None:
+    words = "</script><!-- & -->"
+    text = figure_json(empty(words))
+    assert not set("<>&") & set(text)
+    assert json.loads(text)["layout"]["annotations"][0]["text"] == words
+
+
+@pytest.mark.parametrize(
+    ("name", "anchor"),
+    [
+        ("purchase_deciles", "calibration"),
+        ("value_deciles", "calibration"),
+        ("holdout", "holdout"),
+        ("weekly", "tracking"),
+        ("alive", "alive"),
+        ("tiers", "tiers"),
+        ("pit", "pit"),
+        ("backtest", "backtest"),
+        ("params", "params"),
+    ],
+)
+def test_a_missing_part_is_left_out(
+    whole: Evidence, bare: Evidence, name: str, anchor: str
+) -> None:
+    frame = getattr(whole, name)
+    assert [s.anchor for s in sections(replace(bare, **{name: frame}))] == [anchor]
+    assert sections(replace(bare, **{name: frame.head(0)})) == []
+
+
+def test_bare_evidence_gives_a_page(bare: Evidence) -> None:
+    found = outline(page(bare))
+    assert found.ids == []
+    assert "A small shop" in found.text
+
+
+def test_edge_cases_give_pages(one_row: Evidence, zeros: Evidence, totals: Totals) -> None:
+    nobody = replace(totals, customers=0, forecast_value=0.0, realised_value=0.0)
+    for evidence in (one_row, zeros, replace(zeros, totals=nobody)):
+        assert "nan" not in " ".join(outline(page(evidence)).text).lower().split()
+
+
+def test_a_frame_without_a_column_is_refused(bare: Evidence) -> None:
+    frame = pd.DataFrame({"week_start": [], "actual": [], "expected": []})
+    with pytest.raises(InputError, match=r"weekly lacks 1 of 4 columns, first 'part'"):
+        replace(bare, weekly=frame)
+
+
+def test_write_leaves_one_readable_file(bare: Evidence, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "report.html"
+    assert write(bare, path) == path
+    write(replace(bare, title="Second"), path)
+    assert [p.name for p in path.parent.iterdir()] == ["report.html"]
+    assert "<title>Second</title>" in path.read_text(encoding="utf-8")
+
+
+def test_a_failed_write_keeps_the_old_file(
+    bare: Evidence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(bare, tmp_path / "report.html")
+    before = path.read_bytes()
+
+    def broken(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "replace", broken)
+    with pytest.raises(OSError, match="disk full"):
+        write(replace(bare, title="Second"), path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_holdout_table_has_intervals_and_marks_the_best(whole: Evidence) -> None:
+    assert whole.holdout is not None
+    row = next(
+        row
+        for row in holdout(whole.holdout).groups["Value per customer"]
+        if row[0].text == "Mean absolute error"
+    )
+    assert [(c.text, c.small, c.strong) for c in row[1:]] == [
+        ("30.41", "29.11 to 31.90", True),
+        ("42.11", "", False),
+    ]
+
+
+def test_tables_of_deciles_and_tiers(whole: Evidence) -> None:
+    assert whole.value_deciles is not None
+    first = deciles(whole.value_deciles, cents=True).groups[""][0]
+    assert [c.text for c in first] == ["1", "2,357", "9.00", "9.90", "9.00 to 10.80", "1.10"]
+    assert whole.tiers is not None
+    top = tiers(whole.tiers, "USD").groups[""][0]
+    assert [c.text for c in top] == ["VIP", "2,357", "392,000", "409,000", "166.31", "173.53"]
+    assert [c.small for c in top] == ["", "10.0 %", "64.0 %", "60.0 %", "", ""]

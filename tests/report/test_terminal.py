@@ -1,0 +1,43 @@
+"""The summary in the terminal."""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from lifeworth.report.evidence import Evidence
+from lifeworth.report.terminal import print_summary
+
+
+def said(evidence: Evidence, report: Path | None = None, width: int = 100) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    with console.capture() as capture:
+        print_summary(evidence, console, report)
+    return capture.get()
+
+
+def test_summary_has_headline_table_and_path(whole: Evidence, tmp_path: Path) -> None:
+    text = said(whole, tmp_path / "report.html")
+    assert "612,000 USD against 684,000 USD" in text
+    assert "BG/NBD" in text
+    assert "29.11 to 31.90" in text
+    assert f"Report: {tmp_path / 'report.html'}\n" in text
+
+
+def test_a_path_is_never_broken_over_lines(whole: Evidence, tmp_path: Path) -> None:
+    path = tmp_path / ("long" * 30) / "report.html"
+    assert str(path) in said(whole, path, width=60)
+
+
+def test_names_are_not_read_as_markup(whole: Evidence) -> None:
+    assert whole.holdout is not None
+    named = whole.holdout.assign(model=["[bold]x[/bold]", "[red]"])
+    text = said(replace(whole, holdout=named, title="[link]t"))
+    assert "[bold]x[/bold]" in text
+    assert "[red]" in text
+    assert "[link]t" in text
+
+
+def test_missing_parts_are_left_out(bare: Evidence) -> None:
+    assert said(bare).split() == ["A", "small", "shop"]
