@@ -162,19 +162,13 @@ def test_no_registry_is_named():
     assert places_of(REGISTRY) == []
 
 
-def test_every_choice_of_the_configuration_is_used_somewhere():
-    everything = dict(texts())
-    choices = [path for path in (ROOT / "conf").rglob("*.yaml") if path.parent != ROOT / "conf"]
-    unused = [
-        choice.relative_to(ROOT).as_posix()
-        for choice in choices
-        if not any(
-            re.search(rf"\b{re.escape(choice.stem)}\b", text)
-            for name, text in everything.items()
-            if ROOT / name != choice
-        )
-    ]
-    assert unused == []
+def test_choices_that_readme_and_scripts_name_are_there():
+    groups = {path.name for path in (ROOT / "conf").iterdir() if path.is_dir()}
+    told = [text for name, text in texts() if name.startswith(("README", "scripts/"))]
+    named = re.findall(rf"\b({'|'.join(sorted(groups))})=([a-z][\w,]*)", "\n".join(told))
+    paths = [f"conf/{group}/{name}.yaml" for group, names in named for name in names.split(",")]
+    assert "conf/experiment/clv_cdnow.yaml" in paths
+    assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
 def test_files_that_the_readme_names_are_there():
@@ -185,6 +179,11 @@ def test_files_that_the_readme_names_are_there():
 def test_the_change_log_knows_this_version():
     version = re.escape(PROJECT["project"]["version"])
     assert re.search(rf"^## {version}\b", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+
+def test_modules_on_the_list_of_type_checked_ones_are_there():
+    listed = PROJECT["tool"]["basedpyright"]["include"]
+    assert [path for path in listed if not (ROOT / path).exists()] == []
 
 
 # ---- dependencies

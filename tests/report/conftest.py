@@ -98,7 +98,7 @@ def _backtest() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["cutoff", "metric", "value"])
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def totals() -> Totals:
     return Totals(
         customers=23_570,
@@ -110,7 +110,7 @@ def totals() -> Totals:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def bare() -> Evidence:
     """Return evidence without a single part."""
     return Evidence(
@@ -122,7 +122,7 @@ def bare() -> Evidence:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def whole(totals: Totals) -> Evidence:
     """Return evidence with every part."""
     return Evidence(
@@ -161,13 +161,13 @@ FRAMES = (
 KEYS = ["decile", "bin_low", "bin_high", "frequency", "recency_days"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def one_row(whole: Evidence) -> Evidence:
     """Return evidence of one customer: every frame has one row."""
     return replace(whole, **{name: getattr(whole, name).head(1) for name in FRAMES})
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def zeros(whole: Evidence) -> Evidence:
     """Return evidence of a shop where nobody bought and nothing was expected."""
     return replace(whole, **{name: _zeroed(getattr(whole, name)) for name in FRAMES})

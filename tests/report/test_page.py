@@ -54,39 +54,43 @@ def outline(html: str) -> Outline:
     return found
 
 
-def test_page_needs_nothing_from_outside(whole: Evidence) -> None:
-    found = outline(page(whole))
+@pytest.fixture(scope="module")
+def html(whole: Evidence) -> str:
+    return page(whole)
+
+
+def test_page_needs_nothing_from_outside(html: str) -> None:
+    found = outline(html)
     assert {tag for tag, _ in found.references} == {"a"}
     assert all(target.startswith("#") for _, target in found.references)
 
 
-def test_policy_forbids_the_network(whole: Evidence) -> None:
-    html = page(whole)
+def test_policy_forbids_the_network(html: str) -> None:
     assert "Content-Security-Policy\" content=\"default-src 'none'" in html
     assert "@import" not in html.split("</style>")[0]
     assert "url(" not in html.split("</style>")[0]
 
 
-def test_contents_lead_to_every_section(whole: Evidence) -> None:
-    found = outline(page(whole))
+def test_contents_lead_to_every_section(html: str) -> None:
+    found = outline(html)
     assert [target[1:] for _, target in found.references] == found.ids
     assert len(found.ids) == 9
 
 
-def test_headline_and_notes_are_on_the_page(whole: Evidence) -> None:
-    text = " ".join(outline(page(whole)).text)
+def test_headline_and_notes_are_on_the_page(html: str) -> None:
+    text = " ".join(outline(html).text)
     assert "Forecast 612,000 USD against 684,000 USD realised by 23,570 customers" in text
     assert "error -12.1 %" in text
     assert "Value is revenue: the source has no costs." in text
     assert "Log-likelihood of the fit: -9,582.4292." in text
 
 
-def test_names_are_escaped(whole: Evidence) -> None:
+def test_names_are_escaped(whole: Evidence, html: str) -> None:
     frames = {"holdout": "model", "tiers": "tier", "params": "meaning"}
     hostile = {n: getattr(whole, n).assign(**{c: HOSTILE}) for n, c in frames.items()}
     evil = replace(whole, title=HOSTILE, notes=[HOSTILE], facts={HOSTILE: HOSTILE}, **hostile)
     found = outline(page(evil))
-    assert found.scripts == outline(page(whole)).scripts
+    assert found.scripts == outline(html).scripts
     assert found.text.count(HOSTILE) >= 6
 
 

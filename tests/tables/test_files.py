@@ -100,7 +100,10 @@ def test_cents_delimiters_date_formats_and_parquet(shop, tmp_path):
 
 def test_other_encodings_have_to_be_named(shop):
     text = GOOD + "0015,Café,2023-01-01,1\n"
-    assert "not UTF-8 text; set encoding: latin-1" in refused(shop(text, written="latin-1"))
+    far = GOOD + "0016,a,2023-01-01,1\n" * 1_000 + "0015,Café,2023-01-01,1\n"
+    assert "line 1,005: not UTF-8 text; set encoding: latin-1" in refused(
+        shop(far, written="latin-1")
+    )
     header = text.replace("Customer", "Käufer")
     assert "not utf-8 text (byte 7)" in refused(shop(header, written="latin-1"))
     good = shop(text, written="latin-1", encoding="latin-1")
@@ -127,8 +130,8 @@ def test_other_encodings_have_to_be_named(shop):
             "orders.csv: no column 'Customer' (did you mean 'customer'?); there are 'Order',"
             " 'customer', 'Date', 'Paid'; say which of them it is",
         ),
-        (GOOD + "1,2\n", "orders.csv: CSV Error on Line: 5: not 4 columns as in the header"),
-        (GOOD + "1,2,3,4,5\n", "orders.csv: CSV Error on Line: 5: not 4 columns as in the header"),
+        (GOOD + "1,2\n", "orders.csv: line 5: not 4 columns as in the header"),
+        (GOOD + "1,2,3,4,5\n", "orders.csv: line 5: not 4 columns as in the header"),
         (
             GOOD + "9,a,05/31/2023,1\n10,a,06/31/2023,1\n",
             "orders.csv: 2 of 5 rows have a 'Date' that is not a date, first at row 4"

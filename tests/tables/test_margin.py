@@ -3,7 +3,7 @@
 import ibis
 import numpy as np
 import pandas as pd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lifeworth.tables.margin import order_value
@@ -42,6 +42,7 @@ def test_a_margin_may_be_negative_and_an_unknown_cost_is_unknown():
 cents = st.integers(0, 10**12)
 
 
+@settings(max_examples=15)
 @given(
     st.lists(st.tuples(cents, cents, cents, cents, cents, st.booleans()), min_size=1, max_size=20)
 )

@@ -23,8 +23,9 @@ class History:
     Attributes
     ----------
     tables
-        Rows strictly before the cut-off, and inside the observation window where there is one. A return that came in at or after
-        the cut-off is not yet known: its order still counts as kept.
+        Rows strictly before the cut-off, and inside the observation window where there is one. A
+        return that came in at or after the cut-off is not yet known: its order still counts as
+        kept.
     """
 
     tables: Tables
@@ -47,7 +48,8 @@ class Future:
     tables
         Their rows inside the horizon, with returns as they are known today.
     arrivals
-        Orders inside the horizon of everybody else: customers first seen after the cut-off, or last seen before the window.
+        Orders inside the horizon of everybody else: customers first seen after the cut-off, or last
+        seen before the window.
     horizon
         Days.
     """
@@ -81,15 +83,19 @@ def cut(
     horizon
         Length of the Future in days.
     window
-        Length of the History in days; None for all of it. A customer acquired before the window starts their clock with their
-        first order inside it, which biases the drop-out rate: prefer None unless old orders mislead.
+        Length of the History in days; None for all of it. A customer acquired before the window
+        starts their clock with their first order inside it, which biases the drop-out rate: prefer
+        None unless old orders mislead.
 
     Raises
     ------
     InputError
         If there is no order on one of the two sides.
     """
-    start, end = (None if window is None else cutoff - dt.timedelta(days=window)), cutoff + dt.timedelta(days=horizon)
+    start, end = (
+        (None if window is None else cutoff - dt.timedelta(days=window)),
+        cutoff + dt.timedelta(days=horizon),
+    )
     _refuse_empty(tables, start, cutoff, end)
     history = History(
         tables=_as_known(_between(tables, start, cutoff), cutoff), cutoff=cutoff, purchase=purchase
@@ -105,9 +111,7 @@ def cut(
     )  # fmt: skip
 
 
-def latest(
-    tables: Tables, *, window: int | None = None, purchase: Purchase = "day"
-) -> History:
+def latest(tables: Tables, *, window: int | None = None, purchase: Purchase = "day") -> History:
     """Return everything that is known: the History cut on the day after the last order."""
     cutoff = last_day(tables) + dt.timedelta(days=1)
     start = None if window is None else cutoff - dt.timedelta(days=window)
@@ -142,7 +146,11 @@ def _between(tables: Tables, start: dt.date | None, end: dt.date) -> Tables:
         if name not in TIME_COLUMN:
             return table
         at = table[TIME_COLUMN[name]]
-        inside = at < _midnight(end) if start is None else (at < _midnight(end)) & (at >= _midnight(start))
+        inside = (
+            at < _midnight(end)
+            if start is None
+            else (at < _midnight(end)) & (at >= _midnight(start))
+        )
         return table.filter(inside)  # fmt: skip
 
     kept = tables.mapped(keep)
@@ -174,7 +182,11 @@ def _midnight(day: dt.date) -> ir.TimestampScalar:
 
 def _refuse_empty(tables: Tables, start: dt.date | None, cutoff: dt.date, end: dt.date) -> None:
     at = tables.orders.ordered_at
-    before = at < _midnight(cutoff) if start is None else (at < _midnight(cutoff)) & (at >= _midnight(start))
+    before = (
+        at < _midnight(cutoff)
+        if start is None
+        else (at < _midnight(cutoff)) & (at >= _midnight(start))
+    )
     seen = tables.orders.aggregate(
         first=at.min(), last=at.max(), before=before.sum(), after=((at >= _midnight(cutoff)) & (at < _midnight(end))).sum()
     ).execute()  # fmt: skip

@@ -17,12 +17,14 @@ SECONDS_PER_DAY = 86_400
 def purchases(tables: Tables, purchase: Purchase) -> ir.Table:
     """Return one row per purchase: customer_id, at, value_cents.
 
-    `at` is days (float, or whole for "day") since 1970-01-01 UTC. What a customer ordered on one day ("day") or at one instant
-    ("order", to the second) is one purchase, so ties are never two.
+    `at` is days (float, or whole for "day") since 1970-01-01 UTC. What a customer ordered on one
+    day ("day") or at one instant ("order", to the second) is one purchase, so ties are never two.
     """
     orders = tables.orders
     value = order_value(orders, tables.value_is)
-    lined = orders.select(customer_id=orders.customer_id, at=_days(orders.ordered_at, purchase), value=value)
+    lined = orders.select(
+        customer_id=orders.customer_id, at=_days(orders.ordered_at, purchase), value=value
+    )
     grouped = lined.group_by("customer_id", "at")
     return grouped.aggregate(value_cents=lined.value.sum().cast("int64"))
 
@@ -30,10 +32,11 @@ def purchases(tables: Tables, purchase: Purchase) -> ir.Table:
 def summary(history: History) -> ir.Table:
     """Return the BTYD summary, one row per customer.
 
-    customer_id; frequency (x, repeat purchases); recency_days (t_x, first to last purchase); age_days (T, first purchase to the end
-    of observation); mean_value_cents (mean value of the repeat purchases, 0 where there are none); first_day (days since 1970-01-01);
-    total_value_cents (of all purchases). For daily purchases the end of observation is the day before the cut-off, the convention of
-    Fader, Hardie and Lee (2005) and of `lifetimes`.
+    customer_id; frequency (x, repeat purchases); recency_days (t_x, first to last purchase);
+    age_days (T, first purchase to the end of observation); mean_value_cents (mean value of the
+    repeat purchases, 0 where there are none); first_day (days since 1970-01-01); total_value_cents
+    (of all purchases). For daily purchases the end of observation is the day before the cut-off,
+    the convention of Fader, Hardie and Lee (2005) and of `lifetimes`.
     """
     bought = purchases(history.tables, history.purchase)
     end = observation_end(history)
@@ -73,7 +76,9 @@ def outcomes(future: Future) -> pd.DataFrame:
 def last_period(history: History, days: int) -> pd.DataFrame:
     """Return what every customer did in the `days` before the cut-off, first purchases included; columns as `outcomes`."""
     bought = purchases(history.tables, history.purchase)
-    return _totals(history.customers(), bought.filter(bought["at"] >= epoch_day(history.cutoff) - days))
+    return _totals(
+        history.customers(), bought.filter(bought["at"] >= epoch_day(history.cutoff) - days)
+    )
 
 
 def weekly_purchases(future: Future) -> pd.DataFrame:
@@ -86,7 +91,12 @@ def weekly_purchases(future: Future) -> pd.DataFrame:
 def weekly_repeat_purchases(history: History) -> pd.DataFrame:
     """Return the repeat purchases in every 7-day week that ends at the cut-off or a multiple of 7 days before it."""
     bought = purchases(history.tables, history.purchase)
-    daily = _repeats(bought).mutate(day=lambda t: t["at"].floor()).group_by("day").aggregate(n=lambda t: t.count())
+    daily = (
+        _repeats(bought)
+        .mutate(day=lambda t: t["at"].floor())
+        .group_by("day")
+        .aggregate(n=lambda t: t.count())
+    )
     weeks = weeks_before(history.cutoff, first_day(history))
     return _weeks(daily.to_pandas(), history.cutoff, range(-weeks, 0))
 
@@ -113,7 +123,9 @@ def epoch_day(day: dt.date) -> int:
 
 
 def _totals(known: ir.Table, bought: ir.Table) -> pd.DataFrame:
-    done = bought.group_by("customer_id").aggregate(purchases=bought.count(), value=bought.value_cents.sum())
+    done = bought.group_by("customer_id").aggregate(
+        purchases=bought.count(), value=bought.value_cents.sum()
+    )
     joined = known.left_join(done, "customer_id")
     frame = joined.select(
         "customer_id",

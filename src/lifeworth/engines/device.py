@@ -20,7 +20,9 @@ def use(platform: Platform, *, float64: bool = True) -> str:
         If there is no such device.
     """
     jax.config.update("jax_enable_x64", float64)
-    keep_compiled_code(Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lifeworth" / "jax")
+    keep_compiled_code(
+        Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lifeworth" / "jax"
+    )
     try:
         device = jax.devices(platform)[0]
     except RuntimeError as error:

@@ -52,7 +52,8 @@ class Maximum:
     Attributes
     ----------
     notes
-        One sentence for every parameter that ran to a bound: which, to what, what it means and what to try.
+        One sentence for every parameter that ran to a bound: which, to what, what it means and what
+        to try.
     """
 
     estimates: dict[str, Estimate]
@@ -70,19 +71,24 @@ def maximise(
 ) -> Maximum:
     """Maximise `log_likelihood(parameters, data)` over positive parameters.
 
-    L-BFGS-B in the logs of the parameters, inside their bounds, then Newton steps until the gradient is gone.
-    The log-likelihood is jitted with `data` as an argument: pass arrays there, not in a closure. Pass the same function object
-    for every fit, so that it is compiled once.
+    L-BFGS-B in the logs of the parameters, inside their bounds, then Newton steps until the
+    gradient is gone. The log-likelihood is jitted with `data` as an argument: pass arrays there,
+    not in a closure. Pass the same function object for every fit, so that it is compiled once.
 
     Raises
     ------
     FitError
-        If the likelihood is not finite at the start, or the gradient is not gone at the end; `remedy` closes the message.
+        If the likelihood is not finite at the start, or the gradient is not gone at the end;
+        `remedy` closes the message.
     """
     value_and_gradient = _compiled(log_likelihood)
-    low, start, high = (np.log([getattr(p, f) for p in parameters.values()]) for f in ("low", "start", "high"))
+    low, start, high = (
+        np.log([getattr(p, f) for p in parameters.values()]) for f in ("low", "start", "high")
+    )
     if not np.isfinite(value_and_gradient(start, data)[0]):
-        raise FitError(f"fit: the log-likelihood is not finite at {_said(parameters, start)}; {remedy}")
+        raise FitError(
+            f"fit: the log-likelihood is not finite at {_said(parameters, start)}; {remedy}"
+        )
     found = minimize(
         lambda u: tuple(np.asarray(v, dtype=np.float64) for v in value_and_gradient(u, data)),
         start, jac=True, method="L-BFGS-B", bounds=list(zip(low, high, strict=True)),
@@ -111,7 +117,9 @@ def padded(column: Float[np.ndarray, " n"], filler: float) -> Float[jax.Array, "
     """
     n = max(len(column), 64)
     step = 1 << (n.bit_length() - 3)
-    return jnp.asarray(np.pad(column, (0, -(-n // step) * step - len(column)), constant_values=filler))
+    return jnp.asarray(
+        np.pad(column, (0, -(-n // step) * step - len(column)), constant_values=filler)
+    )
 
 
 @functools.cache
@@ -120,14 +128,20 @@ def _compiled(log_likelihood: LogLikelihood) -> Callable[..., Any]:
         return -log_likelihood(jnp.exp(u), data)
 
     # The expensive passes of LLVM double the time to compile and make nothing faster here.
-    options = {"xla_llvm_disable_expensive_passes": True} if jax.default_backend() == "cpu" else None
+    options = (
+        {"xla_llvm_disable_expensive_passes": True} if jax.default_backend() == "cpu" else None
+    )
     return jax.jit(jax.value_and_grad(loss), compiler_options=options)
 
 
 def _hessian(u: np.ndarray, data: Data, value_and_gradient: Callable[..., Any]) -> np.ndarray:
     """Return the Hessian by central differences of the exact gradient: error about 1e-10, and nothing more to compile."""
     step = 1e-5 * np.eye(len(u))
-    rows = [np.asarray(value_and_gradient(u + h, data)[1]) - np.asarray(value_and_gradient(u - h, data)[1]) for h in step]
+    rows = [
+        np.asarray(value_and_gradient(u + h, data)[1])
+        - np.asarray(value_and_gradient(u - h, data)[1])
+        for h in step
+    ]
     half = np.stack(rows) / 2e-5
     return (half + half.T) / 2
 
@@ -136,7 +150,10 @@ def _polished(
     u: np.ndarray, free: np.ndarray, data: Data, value_and_gradient: Callable[..., Any]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Take Newton steps in the free parameters while they are small and the gradient shrinks."""
-    gradient, curvature = np.asarray(value_and_gradient(u, data)[1]), _hessian(u, data, value_and_gradient)
+    gradient, curvature = (
+        np.asarray(value_and_gradient(u, data)[1]),
+        _hessian(u, data, value_and_gradient),
+    )
     for _ in range(2):
         inner = np.ix_(free, free)
         if not free.any() or np.linalg.eigvalsh(curvature[inner])[0] <= 0:
@@ -160,7 +177,9 @@ def _is_flat(gradient: np.ndarray, curvature: np.ndarray, free: np.ndarray) -> b
     return bool(gradient[free] @ np.linalg.solve(inner, gradient[free]) / 2 < 1e-6)
 
 
-def _estimates(names: list[str], u: np.ndarray, curvature: np.ndarray, free: np.ndarray) -> dict[str, Estimate]:
+def _estimates(
+    names: list[str], u: np.ndarray, curvature: np.ndarray, free: np.ndarray
+) -> dict[str, Estimate]:
     sd = np.zeros(len(u))  # a parameter on its bound has no interval of its own
     sd[free] = np.sqrt(np.diag(np.linalg.inv(curvature[np.ix_(free, free)])))
     value, low, high = np.exp(u), np.exp(u - Z95 * sd), np.exp(u + Z95 * sd)
@@ -170,13 +189,17 @@ def _estimates(names: list[str], u: np.ndarray, curvature: np.ndarray, free: np.
     }
 
 
-def _notes(parameters: dict[str, Positive], u: np.ndarray, free: np.ndarray, remedy: str) -> list[str]:
+def _notes(
+    parameters: dict[str, Positive], u: np.ndarray, free: np.ndarray, remedy: str
+) -> list[str]:
     notes = []
     for (name, p), ui, inside in zip(parameters.items(), u, free, strict=True):
         if not inside:
             upper = ui > np.log(p.start)
             bound, why = (p.high, p.ran_high) if upper else (p.low, p.ran_low)
-            notes.append(f"{name} ran to its {'upper' if upper else 'lower'} bound {bound:g}: {why}; {remedy}")
+            notes.append(
+                f"{name} ran to its {'upper' if upper else 'lower'} bound {bound:g}: {why}; {remedy}"
+            )
     return notes
 
 

@@ -128,7 +128,8 @@ def pit_histogram(
 
     Flat for a calibrated forecast, U-shaped for one too narrow, leaning right for one too low.
     """
-    return masses.mean(axis=0) if weights is None else weights @ masses / weights.sum()
+    weights = ones(masses[:, 0]) if weights is None else weights
+    return np.einsum("c,cb->b", weights, masses) / weights.sum()
 
 
 def pit_distance(histogram: Histogram) -> float:

@@ -84,9 +84,8 @@ def crps(actual: Customers, ascending: Sample) -> Customers:
         raise InputError(f"crps: {draws} draws per customer; it needs at least 2")
     # The j-th smallest of m draws is the larger one in j - 1 pairs and the smaller one in m - j.
     signs = 2 * np.arange(draws) - (draws - 1.0)
-    return np.abs(ascending - actual[:, None]).mean(axis=1) - ascending @ signs / (
-        draws * (draws - 1)
-    )
+    spread = np.einsum("cd,d->c", ascending, signs) / (draws * (draws - 1))
+    return np.abs(ascending - actual[:, None]).mean(axis=1) - spread
 
 
 def pit(actual: Customers, ascending: Sample) -> Float[np.ndarray, "customers bins"]:

@@ -13,7 +13,13 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from lifeworth.asof.split import History
 
-QUANTILES = {"value_q05": 0.05, "value_q25": 0.25, "value_q50": 0.50, "value_q75": 0.75, "value_q95": 0.95}
+QUANTILES = {
+    "value_q05": 0.05,
+    "value_q25": 0.25,
+    "value_q50": 0.50,
+    "value_q75": 0.75,
+    "value_q95": 0.95,
+}
 """Levels at which a Forecast states the distribution of value, by column."""
 
 BLOCK = 2_048
@@ -24,7 +30,9 @@ Score = TypeVar("Score", covariant=True)
 recipe = pydantic_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 """A recipe: frozen, keyword-only, types checked, unknown fields refused by name."""
 
-fitted = pydantic_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", arbitrary_types_allowed=True))
+fitted = pydantic_dataclass(
+    frozen=True, kw_only=True, config=ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+)
 """A fitted model: frozen; recipe, numbers, text, arrays and further dataclasses of these, so that `models.store` can keep it."""
 
 
@@ -97,14 +105,16 @@ class Forecast:
     Attributes
     ----------
     frame
-        One row per customer, sorted by customer_id, no value missing: customer_id (str), as_of (date), horizon_days (int),
-        expected_purchases, p_alive, p_active, expected_value, value_sd, value_q05, value_q25, value_q50, value_q75, value_q95
-        (float; value in cents).
+        One row per customer, sorted by customer_id, no value missing: customer_id (str), as_of
+        (date), horizon_days (int), expected_purchases, p_alive, p_active, expected_value, value_sd,
+        value_q05, value_q25, value_q50, value_q75, value_q95 (float; value in cents).
     tracking
-        One row per 7-day week counted from the cut-off (backward to the first order, forward to the end of the horizon):
-        week_start (date), expected_purchases (repeat purchases expected of all customers known at the cut-off in that week).
+        One row per 7-day week counted from the cut-off (backward to the first order, forward to the
+        end of the horizon): week_start (date), expected_purchases (repeat purchases expected of all
+        customers known at the cut-off in that week).
     draws
-        Predictive draws of the customers in the given rows of `frame`; the same rows give the same draws.
+        Predictive draws of the customers in the given rows of `frame`; the same rows give the same
+        draws.
     """
 
     frame: pd.DataFrame
@@ -143,7 +153,9 @@ def forecast(
     broken = frame.columns[frame.isna().any()].tolist()
     if broken:
         row = frame[frame.isna().any(axis=1)].iloc[0]
-        raise ValueError(f"forecast: {', '.join(broken)} not a number, first for customer {row['customer_id']!r}")
+        raise ValueError(
+            f"forecast: {', '.join(broken)} not a number, first for customer {row['customer_id']!r}"
+        )
     return Forecast(frame=frame, tracking=tracking, draws=draws)
 
 

@@ -37,7 +37,9 @@ def load(folder: Path) -> Fitted[Any]:
     """
     path = folder / "fitted.json"
     if not path.is_file():
-        raise InputError(f"fitted model: no fitted.json in {folder}; name a run's folder 'fitted', which every run leaves")
+        raise InputError(
+            f"fitted model: no fitted.json in {folder}; name a run's folder 'fitted', which every run leaves"
+        )
     text = json.loads(path.read_text(encoding="utf-8"))
     module, _, name = str(text.get("kind", "")).rpartition(".")
     if text.get("format") != FORMAT or not module.startswith(ROOM):

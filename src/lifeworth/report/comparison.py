@@ -109,7 +109,8 @@ def _points(own: pd.DataFrame, name: str) -> go.Scatter:
 
 def seconds(runs: pd.DataFrame) -> go.Figure:
     """Return the seconds each run took to fit, a line per data set and model."""
-    return errors(runs, "seconds_fit").update_xaxes(title_text="seconds to fit")
+    figure = errors(runs, "seconds_fit")
+    return figure.update_xaxes(title_text="seconds to fit", rangemode="tozero")
 
 
 def _measured(runs: pd.DataFrame, *names: str) -> pd.DataFrame:

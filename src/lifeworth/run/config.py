@@ -115,7 +115,9 @@ def build(where: str, node: dict[str, Any]) -> Any:
     target = str(fields.pop("_target_", ""))
     module, _, name = target.rpartition(".")
     if not module.startswith("lifeworth."):
-        raise InputError(f"{where}._target_: '{target}' is not part of lifeworth; choose an option of conf/{where}")
+        raise InputError(
+            f"{where}._target_: '{target}' is not part of lifeworth; choose an option of conf/{where}"
+        )
     kind = getattr(importlib.import_module(module), name)
     try:
         return kind(**fields)

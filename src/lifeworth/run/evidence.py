@@ -73,9 +73,7 @@ def evidence(
         purchase_deciles=decile_table(purchases, frame["expected_purchases"].to_numpy()),
         value_deciles=decile_table(value, expected_value),
         alive=_alive(last.scored),
-        tiers=tier_table(
-            assign_tiers(expected_value, config.tiers.edges()), expected_value, value
-        ),
+        tiers=tier_table(assign_tiers(expected_value, config.tiers.edges()), expected_value, value),
         pit=_pit(last, purchases, value),
         backtest=by_cutoff(model) if len(model) > 1 else None,
     )
@@ -87,9 +85,7 @@ def _subtitle(config: RunConfig, last: Judged) -> str:
     return f"{config.names.model} on {config.names.data}, {cut}, beside {baselines}"
 
 
-def _facts(
-    config: RunConfig, last: Judged, final: Scored, card: dict[str, Any]
-) -> dict[str, str]:
+def _facts(config: RunConfig, last: Judged, final: Scored, card: dict[str, Any]) -> dict[str, str]:
     window = config.split.window_days
     return {
         "source": f"{config.names.data}: {config.data.about.what}",

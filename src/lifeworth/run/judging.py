@@ -48,6 +48,4 @@ def score(name: str, recipe: Recipe[Forecast], history: History, horizon: int, s
 
 def judge(scored: Scored, future: Future, resampling: Resampling) -> Judged:
     """Judge a forecast by what came after."""
-    return Judged(
-        scored=scored, future=future, card=evaluate(scored.forecast, future, resampling)
-    )
+    return Judged(scored=scored, future=future, card=evaluate(scored.forecast, future, resampling))

@@ -40,7 +40,10 @@ def run(config: RunConfig, folder: Path) -> dict[str, Any]:
         step("writing")
         card = outputs.scorecard([models[0] for models in judged], tables, data_hash)
         outputs.write(folder, card, _with_tiers(config, final.forecast.frame), final.fitted)
-        told = {"device": device, "acquired_earlier": _earlier(tables, judged[-1][0].scored.history)}
+        told = {
+            "device": device,
+            "acquired_earlier": _earlier(tables, judged[-1][0].scored.history),
+        }
         shown = evidence(config, judged, final, card | told)
         report = write_report(shown, folder / "report.html")
         step("keeping the run in MLflow")
@@ -64,9 +67,7 @@ def cuts(tables: Tables, split: Split) -> Iterator[tuple[History, Future]]:
     )
 
 
-def _judge_all(
-    config: RunConfig, pair: tuple[History, Future], step: Steps
-) -> Iterator[Judged]:
+def _judge_all(config: RunConfig, pair: tuple[History, Future], step: Steps) -> Iterator[Judged]:
     """Judge the model, then the baselines."""
     history, future = pair
     resampling = Resampling(resamples=config.resamples, seed=config.seed)

@@ -26,6 +26,7 @@ def scorecard(judged: Sequence[Judged], tables: Tables, data_hash: str) -> dict[
     """
     facts = {
         "cuts": len(judged),
+        "cutoff": str(judged[-1].future.cutoff),
         "seconds_fit": sum(j.scored.seconds_fit for j in judged),
         "seconds_score": sum(j.scored.seconds_score for j in judged),
         "data_hash": data_hash,

@@ -13,7 +13,12 @@ Steps = Callable[[str], None]
 @contextmanager
 def steps(console: Console, total: int) -> Iterator[Steps]:
     """Show a bar of `total` steps; it disappears at the end, or where the run stops."""
-    columns = (TextColumn("{task.description:<44}"), BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description:<44}"),
+        BarColumn(24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as bar:
         task, begun = bar.add_task("starting", total=total), []
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,26 +47,31 @@ def client_of(tracking_uri: str | None) -> MlflowClient:
 def keep(config: RunConfig, card: dict[str, Any], folder: Path) -> None:
     """Log parameters, metrics and files of a run."""
     client = client_of(config.tracking_uri)
-    with _run(client, config, folder) as run_id:
+    with _run(client, config, card, folder) as run_id:
         for name, value in _flat(config.composed).items():
             client.log_param(run_id, name, value[:LONGEST])
         for name, value in card.items():
-            if isinstance(value, int | float) and value == value:
+            if isinstance(value, int | float) and math.isfinite(value):
                 client.log_metric(run_id, name, float(value))
         client.log_artifacts(run_id, str(folder))
 
 
 @contextmanager
-def _run(client: MlflowClient, config: RunConfig, folder: Path) -> Iterator[str]:
+def _run(
+    client: MlflowClient, config: RunConfig, card: dict[str, Any], folder: Path
+) -> Iterator[str]:
     names = config.names
     tags = {
         "mlflow.runName": config.title,
         "experiment": names.experiment,
         "model": names.model,
         "data": names.data,
+        **{fact: str(card[fact]) for fact in ("cutoff", "currency", "value_is", "data_hash")},
         "folder": str(folder.resolve()),
     }
-    run = client.create_run(_experiment_id(client, names.experiment, config.tracking_uri), tags=tags)
+    run = client.create_run(
+        _experiment_id(client, names.experiment, config.tracking_uri), tags=tags
+    )
     try:
         yield run.info.run_id
     except BaseException:
@@ -96,5 +102,3 @@ def _flat(node: Any, prefix: str = "") -> dict[str, str]:
         parts = [_flat(value, f"{prefix}{key}.") for key, value in node.items()]
         return {name: text for part in parts for name, text in part.items()}
     return {prefix.removesuffix("."): node if isinstance(node, str) else json.dumps(node)}
-
-

@@ -23,7 +23,8 @@ def read(verb: str, words: list[str], kind: type[Given]) -> Given:
     Raises
     ------
     InputError
-        If a word has no '=', a name is not known or given twice, a value does not fit or is missing.
+        If a word has no '=', a name is not known or given twice, a value does not fit or is
+        missing.
     """
     pairs: dict[str, str] = {}
     for word in words:

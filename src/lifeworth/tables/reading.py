@@ -1,6 +1,7 @@
 """Files become Ibis tables: in a DuckDB of their own, CSV as text, then typed by column."""
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -91,13 +92,13 @@ def _read_csv(con: Backend, path: Path, names: list[str], style: tuple[str, str]
 
 
 def _csv_complaint(path: Path, names: list[str], said: str) -> str:
-    line = next(
-        (part for part in said.splitlines() if "CSV Error on Line" in part), said.splitlines()[0]
-    )
+    """Turn DuckDB's page of advice about a CSV file into what is wrong at which line."""
+    found = re.search(r"CSV Error on Line: (\d+)", said)
+    place = f"line {int(found[1]):,}" if found else said.splitlines()[0]
     if "unicode" in said or "utf-8" in said:
-        return f"{path.name}: {line}: not UTF-8 text; {RECODE}"
+        return f"{path.name}: {place}: not UTF-8 text; {RECODE}"
     columns = f"not {len(names)} columns as in the header"
-    return f"{path.name}: {line}: {columns}; quote values that hold the delimiter or line breaks"
+    return f"{path.name}: {place}: {columns}; quote values that hold the delimiter or line breaks"
 
 
 def _header(path: Path, delimiter: str, encoding: str) -> list[str]:

@@ -15,6 +15,7 @@ from lifeworth.models.btyd.math import (
     BgNbdParams,
     bgnbd_by_frequency,
     bgnbd_by_timing,
+    bgnbd_counts_if_alive,
     bgnbd_p_active_if_alive,
     bgnbd_p_alive,
     bgnbd_purchases_if_alive,
@@ -23,7 +24,18 @@ from lifeworth.models.btyd.quadrature import beta_rules, nodes_needed
 from lifeworth.models.btyd.spend import FittedSpend, SpendName, fit_spend
 from lifeworth.models.btyd.statistics import Statistics, distinct, statistics
 from lifeworth.models.btyd.tracking import tracking
-from lifeworth.models.core import Draws, Expectations, Forecast, Parameter, block_draws, fitted, forecast, recipe
+from lifeworth.models.core import (
+    Draws,
+    Expectations,
+    Forecast,
+    Parameter,
+    block_draws,
+    fitted,
+    forecast,
+    recipe,
+)
+
+Rules = tuple[Float[np.ndarray, "n K"], Float[np.ndarray, "n K"]]
 
 REMEDY = "take a longer History (split.cutoff), check that orders are not all first orders, or use model=btyd_heuristic_rate"
 
@@ -35,9 +47,11 @@ class BgNbd:
     Attributes
     ----------
     time_unit_days
-        Length of the unit in which alpha is reported: 7 for the papers' weeks, 1 for days. Forecasts do not depend on it.
+        Length of the unit in which alpha is reported: 7 for the papers' weeks, 1 for days.
+        Forecasts do not depend on it.
     spend
-        "gamma_gamma", "credibility" (values may be negative) or "gamma_gamma_swapped" (see `math.gamma_gamma_mean_swapped`).
+        "gamma_gamma", "credibility" (values may be negative) or "gamma_gamma_swapped" (see
+        `math.gamma_gamma_mean_swapped`).
     draws
         Futures drawn for each customer, for spread and quantiles.
     """
@@ -103,7 +117,9 @@ class FittedBgNbd:
             "of the Beta of drop-out after a purchase", "of the Beta of drop-out after a purchase",
         )  # fmt: skip
         own = zip(self.maximum.estimates.items(), meanings, strict=True)
-        return [Parameter(n, e.value, e.se, e.low, e.high, m) for (n, e), m in own] + self.spend.parameters()
+        return [
+            Parameter(n, e.value, e.se, e.low, e.high, m) for (n, e), m in own
+        ] + self.spend.parameters()
 
     def log_likelihood(self) -> dict[str, float]:
         """Return the log-likelihood of the purchases, and of the spend where it has one."""
@@ -114,20 +130,29 @@ class FittedBgNbd:
         return tuple(f"BG/NBD: {n}" for n in self.maximum.notes) + self.spend.notes()
 
     def _tracking(self, history: History, stats: Statistics, horizon: int) -> pd.DataFrame:
-        unit = self.recipe.time_unit_days
-        alive = bgnbd_p_alive(self.theta, stats.x, stats.t_x, stats.T)
+        th, unit = self.theta, self.recipe.time_unit_days
+        alive = bgnbd_p_alive(th, stats.x, stats.t_x, stats.T)
         pairs = distinct(stats.x, stats.T)
         weight = np.bincount(pairs.inverse, weights=alive, minlength=len(pairs.first))
         x, T = stats.x[pairs.first], stats.T[pairs.first]
-        return tracking(
-            history, stats.first_day, horizon,
-            from_birth=lambda days: purchases_if_alive(self.theta, np.zeros_like(days), np.zeros_like(days), days / unit),
-            from_now=lambda days: float(weight @ purchases_if_alive(self.theta, x, T, np.full_like(T, days / unit))),
-        )  # fmt: skip
+        fixed = rules(th, x, T, horizon / unit)
+
+        def from_birth(days: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+            zero, H = np.zeros_like(days), days / unit
+            rule = rules(th, zero, zero, float(H.max()))
+            return bgnbd_purchases_if_alive(th, zero, zero, H, *rule)
+
+        def from_now(days: float) -> float:
+            H = np.full_like(T, days / unit)
+            return float((weight * bgnbd_purchases_if_alive(th, x, T, H, *fixed)).sum())
+
+        return tracking(history, stats.first_day, horizon, from_birth=from_birth, from_now=from_now)
 
 
 def fit_bgnbd(
-    x: Float[np.ndarray, " customers"], t_x: Float[np.ndarray, " customers"], T: Float[np.ndarray, " customers"]
+    x: Float[np.ndarray, " customers"],
+    t_x: Float[np.ndarray, " customers"],
+    T: Float[np.ndarray, " customers"],
 ) -> Maximum:
     """Maximise the BG/NBD likelihood over the distinct (x, t_x, T), weighted; estimates r, alpha, a, b.
 
@@ -137,7 +162,9 @@ def fit_bgnbd(
         If nobody has a repeat purchase, or no maximum is found.
     """
     if not (x > 0).any():
-        raise FitError(f"BG/NBD: 0 of {len(x):,} customers have a repeat purchase, nothing tells how often they buy; {REMEDY}")
+        raise FitError(
+            f"BG/NBD: 0 of {len(x):,} customers have a repeat purchase, nothing tells how often they buy; {REMEDY}"
+        )
     unit = float(T.mean()) or 1.0
     return maximise(
         _bgnbd, sufficient(x, t_x, T),
@@ -153,7 +180,9 @@ def fit_bgnbd(
 
 
 def sufficient(
-    x: Float[np.ndarray, " customers"], t_x: Float[np.ndarray, " customers"], T: Float[np.ndarray, " customers"]
+    x: Float[np.ndarray, " customers"],
+    t_x: Float[np.ndarray, " customers"],
+    T: Float[np.ndarray, " customers"],
 ) -> dict[str, Array]:
     """Return what the likelihood needs: customers with x > j for every j, and the distinct (x, t_x, T) with their counts."""
     times = distinct(x, t_x, T)
@@ -168,14 +197,13 @@ def sufficient(
     }
 
 
-def purchases_if_alive(
-    th: BgNbdParams, x: Float[np.ndarray, " n"], T: Float[np.ndarray, " n"], H: Float[np.ndarray, " n"]
-) -> Float[np.ndarray, " n"]:
-    """Return E[purchases in (T, T + H] | alive at T], with as many nodes as the longest horizon needs."""
+def rules(th: BgNbdParams, x: np.ndarray, T: np.ndarray, longest: float) -> Rules:
+    """Return nodes and weights for every row, enough of them for horizons up to `longest`."""
     frequencies = distinct(x)
-    c = float((H / (th.alpha + T)).max(initial=0.0))
-    nodes, weights = beta_rules(th.a, th.b + x[frequencies.first], nodes_needed(c))
-    return bgnbd_purchases_if_alive(th, x, T, H, nodes[frequencies.inverse], weights[frequencies.inverse])
+    nodes, weights = beta_rules(
+        th.a, th.b + x[frequencies.first], nodes_needed(longest / (th.alpha + float(T.min())))
+    )
+    return nodes[frequencies.inverse], weights[frequencies.inverse]
 
 
 def expectations(th: BgNbdParams, stats: Statistics, H: float) -> Expectations:
@@ -183,7 +211,7 @@ def expectations(th: BgNbdParams, stats: Statistics, H: float) -> Expectations:
     pairs = distinct(stats.x, stats.T)
     x, T = stats.x[pairs.first], stats.T[pairs.first]
     alive = bgnbd_p_alive(th, stats.x, stats.t_x, stats.T)
-    if_alive = purchases_if_alive(th, x, T, np.full_like(T, H))
+    if_alive = bgnbd_purchases_if_alive(th, x, T, np.full_like(T, H), *rules(th, x, T, H))
     return Expectations(
         purchases=alive * if_alive[pairs.inverse],
         p_alive=alive,
@@ -195,19 +223,23 @@ def expectations(th: BgNbdParams, stats: Statistics, H: float) -> Expectations:
 def draw_purchases(
     th: BgNbdParams, stats: Statistics, H: float, draws: int, rng: np.random.Generator
 ) -> Float[np.ndarray, "customers draws"]:
-    """Draw the number of purchases in the horizon.
+    """Draw the number of purchases in the horizon, by inverting its exact distribution.
 
-    An alive customer would make Poisson(lambda H) purchases, and leaves after the G-th, G geometric with p: the smaller counts.
+    A draw is the count of n with u > P(N <= n): each step looks only at the draws not yet found.
     """
-    size = (len(stats.x), draws)
-    alive = rng.random(size) < bgnbd_p_alive(th, stats.x, stats.t_x, stats.T)[:, None]
-    lam = rng.standard_gamma((th.r + stats.x)[:, None], size) / (th.alpha + stats.T)[:, None]
-    purchases = np.where(alive, rng.poisson(lam * H), 0).astype(np.float64)
-    who, which = np.nonzero(purchases)
-    p = rng.beta(th.a, th.b + stats.x[who])
-    leaves = np.ceil(rng.standard_exponential(len(who)) / -np.log1p(-np.clip(p, 1e-300, 1 - 1e-16)))
-    purchases[who, which] = np.minimum(purchases[who, which], leaves)
-    return purchases
+    alive = bgnbd_p_alive(th, stats.x, stats.t_x, stats.T)
+    u = rng.random((len(alive), draws)).ravel()
+    counts = np.zeros(len(u))
+    left = np.arange(len(u))
+    below = 1.0 - alive
+    for p in bgnbd_counts_if_alive(th, stats.x, stats.T, np.full_like(stats.T, H)):
+        more = alive * p
+        below = below + more
+        left = left[u[left] > below[left // draws]]
+        if not len(left) or below.min() > 1.0 - 1e-15:
+            break
+        counts[left] += 1
+    return counts.reshape(len(alive), draws)
 
 
 def _bgnbd(theta: Float[Array, " 4"], data: dict[str, Array]) -> Float[Array, ""]:

@@ -21,9 +21,11 @@ class FittedCredibility:
     Attributes
     ----------
     mu, sigma2, tau2
-        Mean value of a purchase (cents), variance within a customer and between customers (cents squared).
+        Mean value of a purchase (cents), variance within a customer and between customers (cents
+        squared).
     residuals
-        Purchases' deviations from their customer's mean, scaled to variance sigma2: what further purchases are drawn from.
+        Purchases' deviations from their customer's mean, scaled to variance sigma2: what further
+        purchases are drawn from.
     """
 
     kind: Literal["credibility"]
@@ -38,14 +40,19 @@ class FittedCredibility:
         return z * stats.m + (1.0 - z) * self.mu
 
     def totals(
-        self, stats: Statistics, purchases: Float[np.ndarray, "customers draws"], rng: np.random.Generator
+        self,
+        stats: Statistics,
+        purchases: Float[np.ndarray, "customers draws"],
+        rng: np.random.Generator,
     ) -> Float[np.ndarray, "customers draws"]:
         """Draw each customer's own mean (normal), then every further purchase around it from the residuals."""
         sd = np.sqrt(self.tau2 * (1.0 - self._z(stats)))
         own = self.mean(stats)[:, None] + sd[:, None] * rng.standard_normal(purchases.shape)
         flat = purchases.ravel().astype(np.int64)
         noise = self.residuals[rng.integers(len(self.residuals), size=int(flat.sum()))]
-        sums = np.bincount(np.repeat(np.arange(len(flat)), flat), weights=noise, minlength=len(flat))
+        sums = np.bincount(
+            np.repeat(np.arange(len(flat)), flat), weights=noise, minlength=len(flat)
+        )
         return purchases * own + sums.reshape(purchases.shape)
 
     def parameters(self) -> list[Parameter]:
@@ -53,8 +60,17 @@ class FittedCredibility:
         nan = float("nan")
         return [
             Parameter("mu", self.mu, nan, nan, nan, "mean value of a purchase, cents"),
-            Parameter("sigma", self.sigma2**0.5, nan, nan, nan, "spread of one customer's purchases, cents"),
-            Parameter("tau", self.tau2**0.5, nan, nan, nan, "spread between customers' means, cents"),
+            Parameter(
+                "sigma",
+                self.sigma2**0.5,
+                nan,
+                nan,
+                nan,
+                "spread of one customer's purchases, cents",
+            ),
+            Parameter(
+                "tau", self.tau2**0.5, nan, nan, nan, "spread between customers' means, cents"
+            ),
         ]
 
     def log_likelihood(self) -> dict[str, float]:
@@ -65,7 +81,9 @@ class FittedCredibility:
         """Say so where customers could not be told apart."""
         if self.tau2 > 0:
             return ()
-        return ("credibility: customers' mean values differ no more than chance would have it; everybody gets the store's mean",)
+        return (
+            "credibility: customers' mean values differ no more than chance would have it; everybody gets the store's mean",
+        )
 
     def _z(self, stats: Statistics) -> Float[np.ndarray, " customers"]:
         return stats.x * self.tau2 / (stats.x * self.tau2 + self.sigma2)
@@ -77,23 +95,32 @@ def fit_credibility(history: History) -> FittedCredibility:
     Raises
     ------
     FitError
-        If no customer has two repeat purchases, so that nothing is known of the spread within a customer.
+        If no customer has two repeat purchases, so that nothing is known of the spread within a
+        customer.
     """
     frame = repeat_values(history).to_pandas().sort_values(["customer_id", "value"])
     value = frame["value"].to_numpy(dtype=np.float64)
     groups = frame.groupby("customer_id", sort=False)["value"]
     n, mean = groups.size().to_numpy(dtype=np.float64), groups.mean().to_numpy(dtype=np.float64)
     if not (n > 1).any():
-        raise FitError("credibility: no customer has two repeat purchases; take a longer History, or model.spend=gamma_gamma")
+        raise FitError(
+            "credibility: no customer has two repeat purchases; take a longer History, or model.spend=gamma_gamma"
+        )
     residual = value - np.repeat(mean, n.astype(np.int64))
     sigma2 = float((residual**2).sum() / (n - 1).sum())
     grand = float((n * mean).sum() / n.sum())
     spread = n.sum() - (n**2).sum() / n.sum()
-    tau2 = max(0.0, float(((n * (mean - grand) ** 2).sum() - (len(n) - 1) * sigma2) / spread)) if spread > 0 else 0.0
+    tau2 = (
+        max(0.0, float(((n * (mean - grand) ** 2).sum() - (len(n) - 1) * sigma2) / spread))
+        if spread > 0
+        else 0.0
+    )
     weight = n * tau2 / (n * tau2 + sigma2)
     mu = float((weight * mean).sum() / weight.sum()) if tau2 > 0 else grand
     own = residual[np.repeat(n > 1, n.astype(np.int64))]
-    return FittedCredibility(kind="credibility", mu=mu, sigma2=sigma2, tau2=tau2, residuals=_scaled(own, sigma2))
+    return FittedCredibility(
+        kind="credibility", mu=mu, sigma2=sigma2, tau2=tau2, residuals=_scaled(own, sigma2)
+    )
 
 
 def _scaled(residuals: np.ndarray, variance: float) -> np.ndarray:

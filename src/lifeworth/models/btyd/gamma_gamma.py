@@ -46,7 +46,10 @@ class FittedGammaGamma:
         return formula(self.theta(), stats.x, np.maximum(stats.m, 0.0))
 
     def totals(
-        self, stats: Statistics, purchases: Float[np.ndarray, "customers draws"], rng: np.random.Generator
+        self,
+        stats: Statistics,
+        purchases: Float[np.ndarray, "customers draws"],
+        rng: np.random.Generator,
     ) -> Float[np.ndarray, "customers draws"]:
         """Draw nu given the customer's past, then Gamma(p n, nu); scaled to the alternative's mean where `kind` says so."""
         th, m = self.theta(), np.maximum(stats.m, 0.0)
@@ -82,7 +85,9 @@ class FittedGammaGamma:
                 "they are left out of the fit and scored as if it were nothing"
             )
         if self.kind == "gamma_gamma_swapped":
-            notes.append("spend is (q + x)(gamma + x m) / ((q - 1)(p + x)), which is not the Gamma-Gamma posterior mean")
+            notes.append(
+                "spend is (q + x)(gamma + x m) / ((q - 1)(p + x)), which is not the Gamma-Gamma posterior mean"
+            )
         return tuple(notes)
 
 
@@ -96,7 +101,8 @@ def fit_gamma_gamma(
     Raises
     ------
     FitError
-        If there are fewer than 10 repeat customers, or more than 1 % of them have a mean value of nothing or less.
+        If there are fewer than 10 repeat customers, or more than 1 % of them have a mean value of
+        nothing or less.
     """
     repeat, used = x > 0, (x > 0) & (m > 0)
     left_out = int(repeat.sum() - used.sum())
@@ -119,7 +125,9 @@ def fit_gamma_gamma(
         },
         remedy=REMEDY,
     )  # fmt: skip
-    return FittedGammaGamma(kind=kind, maximum=found, left_out=left_out, repeat_customers=int(repeat.sum()))
+    return FittedGammaGamma(
+        kind=kind, maximum=found, left_out=left_out, repeat_customers=int(repeat.sum())
+    )
 
 
 def _sufficient(x: np.ndarray, m: np.ndarray) -> dict[str, Array]:

@@ -34,7 +34,9 @@ def poisson_forecast(
         purchases = rng.poisson(mean[rows, None], (len(mean[rows]), draws)).astype(np.float64)
         return Draws(purchases, purchases * worth[rows, None])
 
-    expected = Expectations(purchases=mean, p_alive=np.ones_like(mean), p_active=-np.expm1(-mean), value=mean * worth)
+    expected = Expectations(
+        purchases=mean, p_alive=np.ones_like(mean), p_active=-np.expm1(-mean), value=mean * worth
+    )
     return forecast(
         customer_id, horizon, history.cutoff, expected, _level(history, float(rate.sum()), horizon),
         block_draws(draw, len(mean), seed),
@@ -45,5 +47,6 @@ def _level(history: History, per_day: float, horizon: int) -> pd.DataFrame:
     """Return the same expectation for every week: a constant rate has no other past."""
     weeks = range(-weeks_before(history.cutoff, first_day(history)), horizon // 7)
     starts = [history.cutoff + dt.timedelta(days=7 * w) for w in weeks]
-    return pd.DataFrame({"week_start": starts, "expected_purchases": np.full(len(starts), 7.0 * per_day)})
-
+    return pd.DataFrame(
+        {"week_start": starts, "expected_purchases": np.full(len(starts), 7.0 * per_day)}
+    )

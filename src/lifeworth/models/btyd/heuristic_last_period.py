@@ -37,10 +37,20 @@ class FittedHeuristicLastPeriod:
     def score(self, history: History, horizon: int) -> Forecast:
         """Forecast every customer of `history` over `horizon` days."""
         done = last_period(history, horizon)
-        purchases, value = done["purchases"].to_numpy(np.float64), done["value"].to_numpy(np.float64)
+        purchases, value = (
+            done["purchases"].to_numpy(np.float64),
+            done["value"].to_numpy(np.float64),
+        )
         worth = np.divide(value, purchases, out=np.zeros_like(value), where=purchases > 0)
         customer_id = done["customer_id"].to_numpy(dtype=object)
-        return poisson_forecast(history, customer_id, purchases / horizon, worth, horizon, (self.seed, self.recipe.draws))
+        return poisson_forecast(
+            history,
+            customer_id,
+            purchases / horizon,
+            worth,
+            horizon,
+            (self.seed, self.recipe.draws),
+        )
 
     def parameters(self) -> list[Parameter]:
         """Return none."""

@@ -38,7 +38,9 @@ class FittedHeuristicRate:
         """Forecast every customer of `history` over `horizon` days."""
         stats = statistics(history, time_unit_days=1.0)
         rate = np.divide(stats.x, stats.T, out=np.zeros_like(stats.x), where=stats.T > 0)
-        return poisson_forecast(history, stats.customer_id, rate, stats.m, horizon, (self.seed, self.recipe.draws))
+        return poisson_forecast(
+            history, stats.customer_id, rate, stats.m, horizon, (self.seed, self.recipe.draws)
+        )
 
     def parameters(self) -> list[Parameter]:
         """Return none."""

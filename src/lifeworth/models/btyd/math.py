@@ -9,12 +9,14 @@ r, alpha   shape and rate of the Gamma of purchase rates lambda
 a, b       the Beta of the drop-out probability p after each purchase
 p, q, gamma   Gamma-Gamma: spend is Gamma(p, nu), nu is Gamma(q, gamma)
 
-Times share one unit. Functions of the horizon take NumPy or JAX arrays of any float precision; likelihoods are JAX.
+Times share one unit. Functions of the horizon take NumPy or JAX arrays of any float precision;
+likelihoods are JAX.
 
 Fader, Hardie and Lee (2005), "Counting your customers" the easy way, Marketing Science 24.
 Fader and Hardie (2013), The Gamma-Gamma model of monetary value, brucehardie.com/notes/025.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -45,8 +47,8 @@ def bgnbd_by_frequency(
 ) -> Float[Array, ""]:
     """Return the part of the log-likelihood that depends on x alone (A1 A2 of the paper's equation 6), summed over customers.
 
-    Gamma(r + x) / Gamma(r) is r (r + 1) ... (r + x - 1), so the sum over customers is one over j = 0, 1, ...: no gamma function, nor
-    its slow compilation, is needed.
+    Gamma(r + x) / Gamma(r) is r (r + 1) ... (r + x - 1), so the sum over customers is one over j =
+    0, 1, ...: no gamma function, nor its slow compilation, is needed.
 
     Parameters
     ----------
@@ -94,7 +96,9 @@ def bgnbd_p_active_if_alive(th: BgNbdParams, x: Any, T: Any, H: Any) -> Any:
     return -xp.expm1(-(th.r + x) * xp.log1p(H / (th.alpha + T)))
 
 
-def bgnbd_purchases_if_alive(th: BgNbdParams, x: Any, T: Any, H: Any, nodes: Any, weights: Any) -> Any:
+def bgnbd_purchases_if_alive(
+    th: BgNbdParams, x: Any, T: Any, H: Any, nodes: Any, weights: Any
+) -> Any:
     """Return E[purchases in (T, T + H] | alive at T] by Gauss-Jacobi quadrature over p ~ Beta(a, b + x).
 
     The integrand has no pole, at a = 1 or anywhere (the textbook form with 2F1 has one).
@@ -111,6 +115,31 @@ def bgnbd_purchases_if_alive(th: BgNbdParams, x: Any, T: Any, H: Any, nodes: Any
     return xp.sum(weights * (-xp.expm1(-(th.r + x)[:, None] * growth)) / nodes, axis=1)
 
 
+def bgnbd_counts_if_alive(th: BgNbdParams, x: Any, T: Any, H: Any) -> Iterator[Any]:
+    """Yield P(n purchases in (T, T + H] | alive at T) for n = 0, 1, 2, ...
+
+    Who would make K purchases if nothing stopped them, K negative binomial, leaves after the G-th
+    with P(G > n | p) = (1 - p)^n, p ~ Beta(a, b + x); the smaller of the two counts. So
+    P(n) = P(K = n) P(G > n) + P(K >= n) P(G = n), each factor by recursion in n.
+    """
+    xp = x.__array_namespace__()
+    s, z = th.r + x, H / (th.alpha + T + H)
+    log_k = s * xp.log1p(-z)
+    more, stays = xp.ones_like(log_k), xp.ones_like(log_k)  # P(K >= n), P(G > n)
+    n = 0
+    while True:
+        k = xp.exp(log_k)
+        if n == 0:
+            yield k
+        else:
+            leaves = stays * th.a / (th.a + th.b + x + (n - 1))
+            stays = stays - leaves
+            yield k * stays + more * leaves
+        more = xp.where(more > k, more - k, xp.zeros_like(more))
+        log_k = log_k + xp.log(z * (s + n) / (n + 1))
+        n += 1
+
+
 def gamma_gamma_log_likelihood(
     th: GammaGammaParams, x: Float[Array, " n"], m: Float[Array, " n"]
 ) -> Float[Array, " n"]:
@@ -120,14 +149,18 @@ def gamma_gamma_log_likelihood(
     return constants + gamma_gamma_kernel(th, x, m)
 
 
-def gamma_gamma_kernel(th: GammaGammaParams, x: Float[Array, " n"], m: Float[Array, " n"]) -> Float[Array, " n"]:
+def gamma_gamma_kernel(
+    th: GammaGammaParams, x: Float[Array, " n"], m: Float[Array, " n"]
+) -> Float[Array, " n"]:
     """Return the log-likelihood less its gamma functions, which depend on x alone."""
     px = th.p * x
     powers = th.q * jnp.log(th.gamma) + (px - 1.0) * jnp.log(m) + px * jnp.log(x)
     return powers - (px + th.q) * jnp.log(th.gamma + m * x)
 
 
-def gamma_gamma_constants(th: GammaGammaParams, x: Float[Array, " distinct"]) -> Float[Array, " distinct"]:
+def gamma_gamma_constants(
+    th: GammaGammaParams, x: Float[Array, " distinct"]
+) -> Float[Array, " distinct"]:
     """Return log Gamma(p x + q) - log Gamma(p x) - log Gamma(q) with one call of the gamma function, which compiles slowly."""
     px = th.p * x
     each = gammaln(jnp.concatenate([px + th.q, px, jnp.atleast_1d(th.q)]))
@@ -143,8 +176,9 @@ def gamma_gamma_mean(th: GammaGammaParams, x: Any, m: Any) -> Any:
 def gamma_gamma_mean_swapped(th: GammaGammaParams, x: Any, m: Any) -> Any:
     """Return (q + x)(gamma + x m) / ((q - 1)(p + x)), a formula in circulation that is not the Gamma-Gamma posterior mean.
 
-    It swaps the roles of p and q and does not tend to m as x grows: with p = 6, q = 4.5, gamma = 2000, x = 5, m = 11591 it gives
-    14,794.09 where the posterior mean is 10,738.21. Kept so that figures made with it can be reproduced; never the default.
+    It swaps the roles of p and q and does not tend to m as x grows: with p = 6, q = 4.5, gamma =
+    2000, x = 5, m = 11591 it gives 14,794.09 where the posterior mean is 10,738.21. Kept so that
+    figures made with it can be reproduced; never the default.
     """
     return (th.q + x) * (th.gamma + x * m) / ((th.q - 1.0) * (th.p + x))
 

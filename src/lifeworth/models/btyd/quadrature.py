@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 from jaxtyping import Float
+from scipy.linalg import eigh_tridiagonal
 
 LEAST_NODES, MOST_NODES = 32, 512
 
@@ -11,8 +12,9 @@ LEAST_NODES, MOST_NODES = 32, 512
 def nodes_needed(c: float, error: float = 1e-14) -> int:
     """Return how many Gauss nodes integrate (1 + c p)^-s over p in [0, 1] to about `error`.
 
-    The integrand is analytic up to its branch point at p = -1/c; the rule converges like rho^(-2 K), where rho is the sum of the
-    semi-axes of the Bernstein ellipse through that point (Trefethen, Approximation Theory and Practice, theorem 19.3).
+    The integrand is analytic up to its branch point at p = -1/c; the rule converges like rho^(-2
+    K), where rho is the sum of the semi-axes of the Bernstein ellipse through that point
+    (Trefethen, Approximation Theory and Practice, theorem 19.3).
     """
     if c <= 0:
         return LEAST_NODES
@@ -26,7 +28,8 @@ def beta_rules(
 ) -> tuple[Float[np.ndarray, " n {K}"], Float[np.ndarray, " n {K}"]]:
     """Return nodes in (0, 1) and weights (rows sum to 1) of the K-point Gauss rules of Beta(a, b_i).
 
-    Golub and Welsch (1969): eigenvalues of the Jacobi recurrence; no gamma function, so nothing overflows for large b.
+    Golub and Welsch (1969): eigenvalues of the Jacobi recurrence; no gamma function, so nothing
+    overflows for large b.
     """
     n, m = np.arange(K), np.arange(1, K)
     al, be = b[:, None] - 1.0, a - 1.0  # (1 - z)^al (1 + z)^be on [-1, 1]
@@ -36,8 +39,6 @@ def beta_rules(
         side = 4 * m * (m + al) * (m + be) * (m + ab) / ((2 * m + ab) ** 2 * (2 * m + ab + 1) * (2 * m + ab - 1))  # fmt: skip
     centre[:, :1] = (be - al) / (ab + 2)
     side[:, :1] = 4 * (1 + al) * (1 + be) / ((2 + ab) ** 2 * (3 + ab))
-    jacobi = np.zeros((len(b), K, K))
-    jacobi[:, n, n] = centre
-    jacobi[:, m, m - 1] = np.sqrt(side)  # eigh reads the lower triangle
-    z, vectors = np.linalg.eigh(jacobi)
-    return np.clip((z + 1) / 2, 1e-300, 1.0), vectors[:, 0, :] ** 2
+    rules = [eigh_tridiagonal(d, e) for d, e in zip(centre, np.sqrt(side), strict=True)]
+    z, first = np.array([z for z, _ in rules]), np.array([vectors[0] for _, vectors in rules])
+    return np.clip((z + 1) / 2, 1e-300, 1.0), first**2

@@ -15,6 +15,12 @@ SpendName = Literal["gamma_gamma", "gamma_gamma_swapped", "credibility"]
 FittedSpend = Annotated[FittedGammaGamma | FittedCredibility, Field(discriminator="kind")]
 
 
-def fit_spend(name: SpendName, stats: Statistics, history: History) -> FittedGammaGamma | FittedCredibility:
+def fit_spend(
+    name: SpendName, stats: Statistics, history: History
+) -> FittedGammaGamma | FittedCredibility:
     """Fit the named model of spend to the repeat purchases."""
-    return fit_credibility(history) if name == "credibility" else fit_gamma_gamma(stats.x, stats.m, name)
+    return (
+        fit_credibility(history)
+        if name == "credibility"
+        else fit_gamma_gamma(stats.x, stats.m, name)
+    )

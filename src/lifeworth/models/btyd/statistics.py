@@ -49,7 +49,8 @@ class Distinct(NamedTuple):
 def distinct(*columns: Float[np.ndarray, " rows"]) -> Distinct:
     """Find the distinct rows of `columns` by hashing, in linear time.
 
-    A million customers over two years of days have about 16,500 distinct (x, T): what depends on these alone is computed once each.
+    A million customers over two years of days have about 16,500 distinct (x, T): what depends on
+    these alone is computed once each.
     """
     inverse = np.zeros(len(columns[0]), dtype=np.int64)
     for column in columns:

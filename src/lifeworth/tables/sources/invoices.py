@@ -67,7 +67,7 @@ def load_invoices(
     credit = kept.order_id.startswith("C")
     sold = kept.filter(~credit).mutate(returned_at=ibis.null("timestamp"))
     if cleaning.cancellations == "match":
-        sold = _with_returns(kept)
+        sold = with_returns(kept)
     lines = con.create_table("lines", _lines(sold))
     others = {
         "order_lines": con.create_table("order_lines", order_lines_of(lines)),
@@ -89,7 +89,7 @@ def _kept(raw: ir.Table, cleaning: Cleaning) -> ir.Table:
     return known
 
 
-def _with_returns(kept: ir.Table) -> ir.Table:
+def with_returns(kept: ir.Table) -> ir.Table:
     """Return the lines sold, with `returned_at`: when a credit line took each back, or null.
 
     Credits take back like closing brackets the latest open one, so a line and its credit are

@@ -1,0 +1,196 @@
+"""A bundle a shop can load: scores, and a manifest that says what they are."""
+
+import datetime as dt
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import Field
+from rich.console import Console
+
+from lifeworth.run.compare import runs
+from lifeworth.run.words import Words
+from lifeworth.tables.errors import InputError
+
+COLUMNS: dict[str, tuple[str, str]] = {
+    "customer_id": ("text", "the shop's number of the customer"),
+    "as_of": ("date", "the first day that was not known when the score was made"),
+    "horizon_days": ("days", "how far the score looks ahead from as_of"),
+    "expected_purchases": ("purchases", "expected purchases in the horizon"),
+    "p_alive": ("probability", "still a customer at as_of"),
+    "p_active": ("probability", "buys at least once in the horizon"),
+    "expected_value": ("cents", "expected value of the horizon"),
+    "value_sd": ("cents", "standard deviation of that value"),
+    "value_q05": ("cents", "5 % quantile of that value"),
+    "value_q25": ("cents", "25 % quantile"),
+    "value_q50": ("cents", "median"),
+    "value_q75": ("cents", "75 % quantile"),
+    "value_q95": ("cents", "95 % quantile"),
+    "tier": ("text", "VIP, High, Med or Low: quantiles of expected value in this store"),
+    "exclude_from_deep_blanket_promotions": (
+        "true/false",
+        "a VIP, who would have bought anyway: no deep discount for everybody",
+    ),
+}
+"""Unit and meaning of every column of a bundle."""
+
+QUALITY = (
+    *("customers", "purchases_mae", "purchases_bias", "purchases_crps", "value_mae", "value_rmse"),
+    *("value_bias", "value_gini", "value_crps", "value_coverage_50", "value_coverage_90"),
+)
+"""Figures of the scorecard that go with a bundle."""
+
+FORMAT = 1
+
+EXAMPLES = """  lifeworth export run=latest to=bundle
+  lifeworth export run=outputs/cdnow/btyd_bgnbd/2026-01-31_08-00-00-000000 to=bundle overwrite=true"""
+
+
+class Arguments(Words):
+    """What to export, and where to."""
+
+    run: str = Field(description="folder of a run, its MLflow run_id, or latest")
+    to: str = Field(description="folder of the bundle; made if it is not there")
+    overwrite: bool = Field(False, description="replace a different bundle that is there")
+    tracking_uri: str | None = Field(
+        None, description="MLflow store; none for MLFLOW_TRACKING_URI or outputs/mlflow.db"
+    )
+
+
+def main(arguments: Arguments) -> int:
+    """Write the bundle and say where it is."""
+    source = _folder_of(arguments.run, arguments.tracking_uri)
+    target = Path(arguments.to)
+    done = export(source, target, overwrite=arguments.overwrite)
+    say = "wrote" if done else "is there already, the same:"
+    count = json.loads((target / "manifest.json").read_text(encoding="utf-8"))["customers"]
+    Console().print(
+        f"{say} {target} ({count:,} customers; scores.parquet, scores.csv, manifest.json)"
+    )
+    return 0
+
+
+def export(source: Path, target: Path, *, overwrite: bool = False) -> bool:
+    """Write the scores of the run in `source` to `target`; return False if they are there already.
+
+    The bundle is written beside `target` and then renamed, so a reader never sees half of one.
+
+    Raises
+    ------
+    InputError
+        If `source` is not a run, or `target` holds anything else and `overwrite` is False.
+    """
+    scores, card = _scores(source), _card(source)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        manifest = _write(part, scores, card)
+        if target.exists():
+            if _digest_of(target) == manifest["digest"]:
+                return False
+            _refuse_unless(overwrite, target)
+        _put(part, target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return True
+
+
+def _write(part: Path, scores: pd.DataFrame, card: dict[str, Any]) -> dict[str, Any]:
+    scores.to_parquet(part / "scores.parquet", index=False)
+    scores.to_csv(part / "scores.csv", index=False, lineterminator="\n")
+    manifest = {
+        "format": FORMAT,
+        "digest": _digest(part / "scores.csv", card),
+        "created_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "lifeworth_version": card["lifeworth_version"],
+        "data_hash": card["data_hash"],
+        "currency": card["currency"],
+        "value_is": card["value_is"],
+        "money": f"integer cents, 1/100 {card['currency']}",
+        "customers": len(scores),
+        "as_of": str(scores["as_of"].iloc[0]),
+        "horizon_days": int(scores["horizon_days"].iloc[0]),
+        "columns": [_column(name, scores[name]) for name in scores.columns],
+        "quality": {name: card[name] for name in QUALITY if name in card},
+        "quality_cutoff": card["cutoff"],
+        "files": {p.name: _file(p) for p in sorted(part.iterdir())},
+    }
+    text = json.dumps(manifest, indent=2) + "\n"
+    (part / "manifest.json").write_text(text, encoding="utf-8")
+    part.chmod(0o755)
+    return manifest
+
+
+def _put(part: Path, target: Path) -> None:
+    if not target.exists():
+        part.rename(target)
+        return
+    old = target.with_name(f".{target.name}.{os.getpid()}.old")
+    target.rename(old)
+    part.rename(target)
+    shutil.rmtree(old)
+
+
+def _refuse_unless(overwrite: bool, target: Path) -> None:
+    if not target.is_dir() or (any(target.iterdir()) and _digest_of(target) is None):
+        raise InputError(
+            f"export: {target} is there and is not a bundle; it is left as it is, name another to="
+        )
+    if not overwrite:
+        raise InputError(
+            f"export: {target} holds another bundle; name another to=, or replace it by overwrite=true"
+        )
+
+
+def _folder_of(run: str, tracking_uri: str | None) -> Path:
+    if Path(run).is_dir():
+        return Path(run)
+    found = runs(tracking_uri)
+    found = found[found["status"] == "FINISHED"]
+    chosen = found.tail(1) if run == "latest" else found[found["run_id"] == run]
+    if chosen.empty:
+        raise InputError(
+            f"export: run={run} is neither the folder of a run nor one of {len(found):,} finished "
+            "runs in MLflow; lifeworth compare lists them"
+        )
+    return Path(str(chosen.iloc[0]["folder"]))
+
+
+def _scores(source: Path) -> pd.DataFrame:
+    path = source / "scores.parquet"
+    if not path.is_file():
+        raise InputError(
+            f"export: no scores.parquet in {source}; name the folder of a finished run"
+        )
+    return pd.read_parquet(path)
+
+
+def _card(source: Path) -> dict[str, Any]:
+    return json.loads((source / "scorecard.json").read_text(encoding="utf-8"))
+
+
+def _column(name: str, values: pd.Series) -> dict[str, str]:
+    unit, meaning = COLUMNS[name]
+    return {"name": name, "type": str(values.dtype), "unit": unit, "meaning": meaning}
+
+
+def _file(path: Path) -> dict[str, Any]:
+    content = path.read_bytes()
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _digest(scores: Path, card: dict[str, Any]) -> str:
+    facts = json.dumps([FORMAT, card["data_hash"], card["currency"], card["value_is"]])
+    return hashlib.sha256(facts.encode() + scores.read_bytes()).hexdigest()
+
+
+def _digest_of(target: Path) -> str | None:
+    manifest = target / "manifest.json"
+    if not manifest.is_file():
+        return None
+    return json.loads(manifest.read_text(encoding="utf-8")).get("digest")

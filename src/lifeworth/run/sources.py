@@ -1,0 +1,79 @@
+"""The sources: what each is, what it needs, whether a folder has it."""
+
+import datetime as dt
+import os
+
+from pydantic import Field
+from rich.console import Console
+from rich.text import Text
+
+from lifeworth.run.words import Words
+from lifeworth.tables.errors import InputError
+from lifeworth.tables.faults import nearest
+from lifeworth.tables.sources import SOURCES
+from lifeworth.tables.sources.about import About, existing
+
+EXAMPLES = """  lifeworth data
+  lifeworth data folder=../data
+  lifeworth data folder=../data source=superstore     also reads the files and checks every row"""
+
+
+class Arguments(Words):
+    """Which folder to check."""
+
+    folder: str | None = Field(None, description="data folder to check; none for LIFEWORTH_DATA")
+    source: str | None = Field(None, description="read and check this source alone")
+
+
+def main(arguments: Arguments) -> int:
+    """Print the sources and what a folder has of them."""
+    console = Console()
+    folder = arguments.folder or os.environ.get("LIFEWORTH_DATA")
+    if folder is not None:
+        existing(folder, "data")
+    if arguments.source is not None:
+        return _read(console, arguments.source, folder)
+    for name, kind in SOURCES.items():
+        _tell(console, name, kind.about, folder)
+    console.print(
+        "\nName the folder that holds the data by folder=... here and data.folder=... in a run, "
+        "or for good by the environment variable LIFEWORTH_DATA."
+    )
+    return 0
+
+
+def _tell(console: Console, name: str, about: About, folder: str | None) -> None:
+    console.print(Text(f"\ndata={name}", style="bold").append(f"  {about.what}", style="not bold"))
+    for stem, columns in about.files.items():
+        console.print(Text(f"  needs {stem}.parquet or .csv: {columns}", style="dim"))
+    console.print(Text(f"  from  {about.where}; terms: {about.terms}", style="dim"))
+    if about.convert != "none needed":
+        console.print(Text(f"  make  {about.convert}", style="dim"))
+    if folder is not None and about.files:
+        console.print(_state(about, folder))
+
+
+def _state(about: About, folder: str) -> Text:
+    missing = about.missing(folder)
+    if not missing:
+        return Text(f"  there in {folder}", style="green")
+    return Text(f"  not in {folder}: {', '.join(missing)}", style="yellow")
+
+
+def _read(console: Console, name: str, folder: str | None) -> int:
+    if name not in SOURCES:
+        near = nearest(name, SOURCES)
+        hint = f", did you mean '{near}'?" if near else ""
+        raise InputError(
+            f"lifeworth data: no source '{name}'{hint}; there are {', '.join(SOURCES)}"
+        )
+    if name == "files":
+        raise InputError(
+            "lifeworth data: files has no columns of its own to check; "
+            "lifeworth run data=files ... says what is wrong with yours"
+        )
+    tables = SOURCES[name](folder=folder).load(latest=dt.datetime.now(dt.UTC).replace(tzinfo=None))
+    for table_name, table in tables.present().items():
+        console.print(f"{table_name}: {table.count().execute():,} rows, every check passed")
+    console.print(f"value is {tables.value_is} in {tables.currency}; hash {tables.content_hash()}")
+    return 0
