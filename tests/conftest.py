@@ -85,10 +85,10 @@ def bundled_java(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def java_home(request: pytest.FixtureRequest) -> Path:
     """Return the first that can run Spark: Java of JAVA_HOME, that on PATH, the bundled one."""
-    named = os.environ.get("JAVA_HOME")
-    found = [Path(named) / "bin" / "java"] if named else []
-    found += [Path(java).resolve() for java in [shutil.which("java")] if java]
-    fit = [java.parents[1] for java in found if runs_spark(java)]
+    named, found = os.environ.get("JAVA_HOME"), shutil.which("java")
+    homes = [Path(named)] if named else []
+    homes += [Path(found).resolve().parents[1]] if found else []
+    fit = [home for home in homes if runs_spark(home / "bin" / "java")]
     return fit[0] if fit else request.getfixturevalue("bundled_java")
 
 

@@ -4,7 +4,6 @@ import ast
 import importlib.metadata
 import os
 import re
-import shutil
 import statistics
 import subprocess
 import sys
@@ -235,30 +234,6 @@ def test_importing_every_module_computes_nothing():
     modules = [name.removesuffix(".__init__") for name in names if not name.endswith("__main__")]
     code = f"import importlib, jax; [importlib.import_module(m) for m in {modules}]"
     assert python(f"{code}; print(len(jax.live_arrays()))") == "0"
-
-
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
-    for name in ["pyproject.toml", "constraints.txt"]:
-        shutil.copy(ROOT / name, tmp_path / name)
-    return tmp_path
-
-
-@pytest.mark.parametrize(
-    ("words", "python_named", "message"),
-    [
-        (["sprak"], "", "pyproject.toml has no extra 'sprak'"),
-        (["dev"], "false", "found no Python 3.11, 3.12, 3.13 or 3.14 under the name PYTHON=false"),
-    ],
-)
-def test_a_setup_that_cannot_be_says_why(clone, words, python_named, message):
-    env = os.environ | {"PYTHON": python_named}
-    command = ["bash", "scripts/setup", *words]
-    run = subprocess.run(command, cwd=clone, env=env, capture_output=True, text=True, check=False)
-    assert (run.returncode, run.stdout) == (1, "")
-    assert run.stderr.startswith(f"scripts/setup: {message}")
-    assert not (clone / ".venv").exists()
 
 
 @pytest.mark.parametrize("name", ["scripts/run", "scripts/setup", "scripts/test", ".ci/run"])

@@ -1,6 +1,7 @@
 """What each customer of a shop is worth, and what to do about it.
 
-The names a notebook needs; each is imported when it is first used, so that `import lifeworth` is quick.
+The names a notebook needs, each imported when it is first used, so that `import lifeworth` is
+quick.
 """
 
 import importlib

@@ -2,18 +2,26 @@
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, TypedDict, Unpack
 
 import ibis
 import ibis.expr.types as ir
+from ibis import _
 
 from lifeworth.tables.core import Tables
 from lifeworth.tables.errors import InputError
 from lifeworth.tables.schema import TIME_COLUMN
 
 Purchase = Literal["day", "order"]
-"""What counts as one purchase: everything a customer ordered on one day, or at one instant."""
+"""What counts as one purchase: all a customer ordered on one day, or in one second (UTC)."""
+
+
+class View(TypedDict, total=False):
+    """How a store is looked at; `cut` says what each means."""
+
+    window: int | None
+    purchase: Purchase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,9 +31,11 @@ class History:
     Attributes
     ----------
     tables
-        Rows strictly before the cut-off, and inside the observation window where there is one. A
-        return that came in at or after the cut-off is not yet known: its order still counts as
-        kept.
+        Orders, events and treatments strictly before the cut-off, and inside the observation window
+        where there is one; the lines and the customers of those orders. Events and treatments may
+        be of people who have not ordered yet. A return that came in at or after the cut-off is not
+        yet known: its order still counts as kept; a return without a time is taken as known.
+        Products have no time and are those of today.
     """
 
     tables: Tables
@@ -46,7 +56,9 @@ class Future:
     known
         customer_id of every customer of the History.
     tables
-        Their rows inside the horizon, with returns as they are known today.
+        Their orders, with lines, events and treatments inside the horizon, and all of them in
+        customers. Returns are as they are known today; the return of an order placed before the
+        cut-off is in no Future.
     arrivals
         Orders inside the horizon of everybody else: customers first seen after the cut-off, or last
         seen before the window.
@@ -63,7 +75,7 @@ class Future:
 
     def new_customers(self) -> int:
         """Count the customers who ordered in the horizon and were not known at the cut-off."""
-        return int(self.arrivals.customer_id.nunique().execute())
+        return self.arrivals.customer_id.nunique().to_pyarrow().as_py()
 
 
 def cut(
@@ -86,36 +98,47 @@ def cut(
         Length of the History in days; None for all of it. A customer acquired before the window
         starts their clock with their first order inside it, which biases the drop-out rate: prefer
         None unless old orders mislead.
+    purchase
+        What counts as one purchase.
 
     Raises
     ------
     InputError
-        If there is no order on one of the two sides.
+        If there is no order on one of the two sides, a length is below one day, or `cutoff` is a
+        moment inside a day.
     """
-    start, end = (
-        (None if window is None else cutoff - dt.timedelta(days=window)),
-        cutoff + dt.timedelta(days=horizon),
-    )
+    _refuse_odd(cutoff, horizon=horizon, window=window)
+    start, end = _start(cutoff, window), cutoff + dt.timedelta(days=horizon)
     _refuse_empty(tables, start, cutoff, end)
+    past, after = _between(tables, start, cutoff), _between(tables, cutoff, end)
     history = History(
-        tables=_as_known(_between(tables, start, cutoff), cutoff), cutoff=cutoff, purchase=purchase
+        tables=_as_known(_attached(past, past.orders), cutoff), cutoff=cutoff, purchase=purchase
     )
-    known, after = history.customers(), _between(tables, cutoff, end)
+    known = history.customers()
     return history, Future(
         known=known,
-        tables=after.mapped(lambda _, t: t.semi_join(known, "customer_id") if "customer_id" in t.columns else t),
+        tables=_attached(_of(after, known), known),
         arrivals=after.orders.anti_join(known, "customer_id"),
         cutoff=cutoff,
         horizon=horizon,
         purchase=purchase,
-    )  # fmt: skip
+    )
 
 
 def latest(tables: Tables, *, window: int | None = None, purchase: Purchase = "day") -> History:
-    """Return everything that is known: the History cut on the day after the last order."""
+    """Return everything that is known: the History cut on the day after the last order.
+
+    A return that came in later than that is known, too. `window` and `purchase` are as in `cut`.
+
+    Raises
+    ------
+    InputError
+        If `window` is below one day.
+    """
     cutoff = last_day(tables) + dt.timedelta(days=1)
-    start = None if window is None else cutoff - dt.timedelta(days=window)
-    return History(tables=_between(tables, start, cutoff), cutoff=cutoff, purchase=purchase)
+    _refuse_odd(cutoff, window=window)
+    past = _between(tables, _start(cutoff, window), cutoff)
+    return History(tables=_attached(past, past.orders), cutoff=cutoff, purchase=purchase)
 
 
 def rolling(
@@ -124,77 +147,101 @@ def rolling(
     every: int,
     count: int,
     horizon: int,
-    *,
-    window: int | None = None,
-    purchase: Purchase = "day",
+    **view: Unpack[View],
 ) -> Iterator[tuple[History, Future]]:
-    """Cut a store at `count` moments, `every` days apart, from `first` on (see `cut`)."""
+    """Cut a store at `count` moments, `every` days apart, from `first` on.
+
+    `horizon`, and by name `window` and `purchase`, are as in `cut`, whose errors are raised.
+    """
     for i in range(count):
-        cutoff = first + dt.timedelta(days=i * every)
-        yield cut(tables, cutoff, horizon, window=window, purchase=purchase)
+        yield cut(tables, first + dt.timedelta(days=i * every), horizon, **view)
 
 
 def last_day(tables: Tables) -> dt.date:
-    """Return the day of the last order."""
-    return tables.orders.ordered_at.max().date().execute()
+    """Return the day (UTC) of the last order."""
+    return tables.orders.select(day=_.ordered_at.date()).day.max().to_pyarrow().as_py()
+
+
+def _start(cutoff: dt.date, window: int | None) -> dt.date | None:
+    return None if window is None else cutoff - dt.timedelta(days=window)
 
 
 def _between(tables: Tables, start: dt.date | None, end: dt.date) -> Tables:
-    """Keep the rows in [start, end) of every table that has a time, and what hangs on the orders that stay."""
+    """Keep the rows in [start, end) of the tables that have a time; the others are left alone."""
 
     def keep(name: str, table: ir.Table) -> ir.Table:
-        if name not in TIME_COLUMN:
-            return table
-        at = table[TIME_COLUMN[name]]
-        inside = (
-            at < _midnight(end)
-            if start is None
-            else (at < _midnight(end)) & (at >= _midnight(start))
-        )
-        return table.filter(inside)  # fmt: skip
+        at = TIME_COLUMN.get(name)
+        return table if at is None else table.filter(_inside(table[at], start, end))
 
-    kept = tables.mapped(keep)
+    return tables.mapped(keep)
 
-    def hang(name: str, table: ir.Table) -> ir.Table:
-        key = {"order_lines": "order_id", "customers": "customer_id"}.get(name)
-        return table.semi_join(kept.orders, key) if key else table
 
-    return kept.mapped(hang)
+def _inside(at: ir.Column, start: dt.date | None, end: dt.date) -> ir.BooleanValue:
+    before = at < _midnight(end)
+    return before if start is None else before & (at >= _midnight(start))
+
+
+def _midnight(day: dt.date) -> ir.TimestampValue:
+    return ibis.timestamp(day.year, day.month, day.day, 0, 0, 0)
+
+
+def _of(tables: Tables, known: ir.Table) -> Tables:
+    """Keep what the customers in `known` did."""
+
+    def keep(name: str, table: ir.Table) -> ir.Table:
+        return table.semi_join(known, "customer_id") if name in TIME_COLUMN else table
+
+    return tables.mapped(keep)
+
+
+def _attached(tables: Tables, known: ir.Table) -> Tables:
+    """Keep the lines of the orders that are there, and the customers in `known`."""
+    lines, customers = tables.order_lines, tables.customers
+    return replace(
+        tables,
+        order_lines=None if lines is None else lines.semi_join(tables.orders, "order_id"),
+        customers=None if customers is None else customers.semi_join(known, "customer_id"),
+    )
 
 
 def _as_known(tables: Tables, cutoff: dt.date) -> Tables:
     """Forget the returns that came in at or after the cut-off."""
-
-    def forget(name: str, table: ir.Table) -> ir.Table:
-        if name != "orders":
-            return table
-        known = table.returned_at.isnull() | (table.returned_at < _midnight(cutoff))
-        return table.mutate(
-            returned=table.returned & known, returned_at=known.ifelse(table.returned_at, ibis.null("timestamp"))
-        )  # fmt: skip
-
-    return tables.mapped(forget)
+    known = _.returned_at.isnull() | (_.returned_at < _midnight(cutoff))
+    orders = tables.orders.mutate(
+        returned=_.returned & known,
+        returned_at=known.ifelse(_.returned_at, ibis.null("timestamp")),
+    )
+    return replace(tables, orders=orders)
 
 
-def _midnight(day: dt.date) -> ir.TimestampScalar:
-    return ibis.timestamp(day.year, day.month, day.day, 0, 0, 0)
+def _refuse_odd(cutoff: dt.date, **days: int | None) -> None:
+    if isinstance(cutoff, dt.datetime):
+        raise InputError(
+            f"split: the cut-off {cutoff} is a moment inside a day;"
+            f" name the first day that is not known, for example {cutoff:%Y-%m-%d}, as a date"
+        )
+    for name, length in days.items():
+        if length is not None and length < 1:
+            raise InputError(f"split: {name} is {length} days; the shortest is 1 day")
 
 
 def _refuse_empty(tables: Tables, start: dt.date | None, cutoff: dt.date, end: dt.date) -> None:
     at = tables.orders.ordered_at
-    before = (
-        at < _midnight(cutoff)
-        if start is None
-        else (at < _midnight(cutoff)) & (at >= _midnight(start))
+    sides = tables.orders.aggregate(
+        first=at.min(),
+        last=at.max(),
+        before=at.count(where=_inside(at, start, cutoff)),
+        after=at.count(where=_inside(at, cutoff, end)),
     )
-    seen = tables.orders.aggregate(
-        first=at.min(), last=at.max(), before=before.sum(), after=((at >= _midnight(cutoff)) & (at < _midnight(end))).sum()
-    ).execute()  # fmt: skip
-    row = seen.iloc[0]
-    for side, count, span in (("before", row["before"], f"[{start or 'the first order'}, {cutoff})"),
-                              ("at or after", row["after"], f"[{cutoff}, {end})")):  # fmt: skip
-        if not count > 0:
-            raise InputError(
-                f"split: 0 orders {side} the cut-off, in {span}; the orders run from {row['first']:%Y-%m-%d} to "
-                f"{row['last']:%Y-%m-%d}; choose split.cutoff (now {cutoff}) between them"
-            )
+    seen = sides.to_pyarrow().to_pylist()[0]
+    if seen["before"] and seen["after"]:
+        return
+    side, span, remedy = (
+        ("at or after", f"[{cutoff}, {end})", "an earlier split.cutoff")
+        if seen["before"]
+        else ("before", f"[{start or 'the first order'}, {cutoff})", "a later split.cutoff")
+    )
+    raise InputError(
+        f"split: 0 orders {side} the cut-off, in {span}; the orders run from"
+        f" {seen['first']:%Y-%m-%d} to {seen['last']:%Y-%m-%d}; choose {remedy} (now {cutoff})"
+    )

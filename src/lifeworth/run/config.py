@@ -72,7 +72,7 @@ class RunConfig(BaseModel):
     composed: dict[str, Any]
 
 
-def read(composed: dict[str, Any], choices: dict[str, str]) -> RunConfig:
+def read(composed: dict[str, Any], choices: dict[str, str | None]) -> RunConfig:
     """Check a composed configuration and build what it names.
 
     Parameters
@@ -116,7 +116,8 @@ def build(where: str, node: dict[str, Any]) -> Any:
     module, _, name = target.rpartition(".")
     if not module.startswith("lifeworth."):
         raise InputError(
-            f"{where}._target_: '{target}' is not part of lifeworth; choose an option of conf/{where}"
+            f"{where}._target_: '{target}' is not part of lifeworth; "
+            f"choose an option of conf/{where}"
         )
     kind = getattr(importlib.import_module(module), name)
     try:
@@ -126,12 +127,11 @@ def build(where: str, node: dict[str, Any]) -> Any:
         raise InputError(complaint(where, error, known)) from error
 
 
-def _names(choices: dict[str, str], baselines: list[str]) -> Names:
-    experiment = choices.get("experiment")
-    data, model = choices["data"], choices["model"]
+def _names(choices: dict[str, str | None], baselines: list[str]) -> Names:
+    data, model = str(choices["data"]), str(choices["model"])
     return Names(
-        experiment=experiment or f"{data}_{model}",
+        experiment=choices.get("experiment") or f"{data}_{model}",
         data=data,
         model=model,
-        baselines={key: choices.get(f"model@baselines.{key}", key) for key in baselines},
+        baselines={key: choices.get(f"model@baselines.{key}") or key for key in baselines},
     )

@@ -98,7 +98,8 @@ def _facts(config: RunConfig, last: Judged, final: Scored, card: dict[str, Any])
         "customers first seen after it": f"{card['new_customers']:,.0f}, not forecast",
         "scores as of": f"{final.history.cutoff}",
         "seed": str(config.seed),
-        "seconds": f"{last.scored.seconds_fit:.1f} to fit, {last.scored.seconds_score:.1f} to score",
+        "seconds to fit": f"{last.scored.seconds_fit:.1f}",
+        "seconds to score": f"{last.scored.seconds_score:.1f}",
         "device": f"{card['device']}",
         "versions": f"lifeworth {version('lifeworth')}, jax {version('jax')}, "
         f"Python {platform.python_version()}",

@@ -48,7 +48,8 @@ QUALITY = (
 FORMAT = 1
 
 EXAMPLES = """  lifeworth export run=latest to=bundle
-  lifeworth export run=outputs/cdnow/btyd_bgnbd/2026-01-31_08-00-00-000000 to=bundle overwrite=true"""
+  lifeworth export run=outputs/cdnow/btyd_bgnbd/2026-01-31_08-00-00-000000 to=bundle
+  lifeworth export run=latest to=bundle overwrite=true"""
 
 
 class Arguments(Words):
@@ -143,7 +144,8 @@ def _refuse_unless(overwrite: bool, target: Path) -> None:
         )
     if not overwrite:
         raise InputError(
-            f"export: {target} holds another bundle; name another to=, or replace it by overwrite=true"
+            f"export: {target} holds another bundle; "
+            "name another to=, or replace it by overwrite=true"
         )
 
 

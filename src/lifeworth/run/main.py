@@ -79,7 +79,7 @@ def _judge_all(config: RunConfig, pair: tuple[History, Future], step: Steps) -> 
 
 
 def _final(config: RunConfig, tables: Tables, judged: Scored, step: Steps) -> Scored:
-    """Return the scores to be used: those that were judged, or new ones from the end of the data."""
+    """Return the scores to use: those that were judged, or new ones from the end of the data."""
     split = config.split
     if split.score_at == "cutoff":
         return judged

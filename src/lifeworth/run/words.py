@@ -1,4 +1,4 @@
-"""NAME=VALUE words of the command line, read into a typed model; help is made from the same model."""
+"""NAME=VALUE words of the command line, read into a typed model that also makes the help."""
 
 import difflib
 from typing import TypeVar

@@ -7,11 +7,12 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
 
-import ibis
 import ibis.expr.types as ir
+from ibis.backends.duckdb import Backend
 
 from lifeworth.tables.content import row_sum
 from lifeworth.tables.errors import InputError
+from lifeworth.tables.reading import connect
 from lifeworth.tables.schema import SCHEMAS
 
 ValueIs = Literal["margin", "revenue"]
@@ -79,7 +80,7 @@ class Tables:
             If `folder` holds no store, or a table that its `store.json` names is not there.
         """
         facts = _facts(folder)
-        con = ibis.duckdb.connect()
+        con = connect()
         tables = {name: _read_table(con, folder, name) for name in facts["tables"]}
         return cls(currency=facts["currency"], value_is=facts["value_is"], **tables)
 
@@ -91,7 +92,7 @@ def _facts(folder: Path) -> dict[str, str | list[str]]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _read_table(con: ibis.BaseBackend, folder: Path, name: str) -> ir.Table:
+def _read_table(con: Backend, folder: Path, name: str) -> ir.Table:
     path = folder / f"{name}.parquet"
     if name not in SCHEMAS or not path.is_file():
         raise InputError(

@@ -58,6 +58,8 @@ def sentence(table_name: str, table: ir.Table, rule: Rule, key: str | None = Non
 
 def broken(table: ir.Table, rules: Sequence[Rule]) -> list[Rule]:
     """Return those of `rules` that some row breaks; one pass, for rules that need no ROW."""
+    if not rules:
+        return []
     found = table.aggregate(**{rule.name: rule.faulty(table).any() for rule in rules})
     row = found.to_pyarrow().to_pylist()[0]
     return [rule for rule in rules if row[rule.name]]

@@ -59,8 +59,9 @@ class Files:
         For each column of ours the file's. Ours are order_id, customer_id, ordered_at, currency,
         amount, discount, tax, shipping, cogs, returned, returned_at, and for lines also product_id,
         quantity, name, category. Orders need customer_id, ordered_at and amount; lines also
-        order_id and product_id. What is not mapped is: order_id the number of the row; currency the
-        one of the store; discount, tax, shipping 0; cogs unknown; returned false; quantity 1.
+        order_id and product_id. What is not mapped, or mapped to None, is: order_id the number of
+        the row; currency the one of the store; discount, tax, shipping 0; cogs unknown; returned
+        false; quantity 1.
     currency
         ISO 4217 code of the store.
     rows
@@ -84,7 +85,7 @@ class Files:
         terms="yours",
     )
     file: str
-    columns: dict[str, str]
+    columns: dict[str, str | None]
     currency: str
     folder: str | None = None
     rows: Literal["orders", "lines"] = "orders"
@@ -119,7 +120,8 @@ class Files:
     def _fields(self) -> dict[str, Field]:
         """Return what to read, by our names; money is called by its canonical name."""
         kinds = _kinds(self.rows, self.units)
-        given = {name.removesuffix("_cents"): column for name, column in self.columns.items()}
+        mapped = {name: column for name, column in self.columns.items() if column is not None}
+        given = {name.removesuffix("_cents"): column for name, column in mapped.items()}
         refuse(_mapping_faults(given, kinds, self.rows))
         return {_canonical(n): Field(column, kinds[n]) for n, column in given.items()}
 

@@ -103,9 +103,8 @@ def without_overlap(lines: ir.Table) -> ir.Table:
             f"online_retail_ii: {odd:,} of {kind:,} distinct lines of 2010-12-01..2010-12-09, which"
             " both sheets hold, are there an odd number of times; join the two sheets as published"
         )
+    twice = lines.filter(both)
     position = ibis.row_number().over(group_by=columns, order_by="row")
-    number = lines.count().over(group_by=columns)
-    marked = lines.mutate(both=both, position=position, number=number)
-    return marked.filter(~marked.both | (marked.position * 2 < marked.number)).select(
-        *lines.columns
-    )
+    marked = twice.mutate(position=position, number=twice.count().over(group_by=columns))
+    half = marked.filter(marked.position * 2 < marked.number).select(*lines.columns)
+    return lines.filter(~both).union(half)

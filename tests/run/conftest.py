@@ -1,0 +1,49 @@
+"""One fast run of the command, shared by the tests of what comes after it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+
+class Command(NamedTuple):
+    """What a command printed, and its exit status."""
+
+    out: str
+    err: str
+    status: int
+
+
+def lifeworth(*words: str, cwd: Path, **env: str) -> Command:
+    """Run the command as a user would, in a process of its own."""
+    inherited = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lifeworth"), *words],
+        cwd=cwd,
+        env=inherited | {"COLUMNS": "120"} | env,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    return Command(done.stdout, done.stderr, done.returncode)
+
+
+class Done(NamedTuple):
+    """A finished run: where it was started, its folder, what it printed."""
+
+    cwd: Path
+    folder: Path
+    printed: Command
+
+
+@pytest.fixture(scope="session")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
+    cwd = tmp_path_factory.mktemp("shop")
+    printed = lifeworth("run", "experiment=clv_cdnow_sample", "debug=fast", cwd=cwd)
+    assert printed.status == 0, printed.err
+    (folder,) = (cwd / "outputs" / "cdnow" / "btyd_bgnbd").iterdir()
+    return Done(cwd, folder, printed)

@@ -1,0 +1,150 @@
+"""The command as a user types it: help, a run, and what goes wrong in words."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import Done, lifeworth
+
+from lifeworth.models.core import QUANTILES
+from lifeworth.run.cli import VERBS, main
+
+COLUMNS = [
+    *("customer_id", "as_of", "horizon_days", "expected_purchases", "p_alive", "p_active"),
+    *("expected_value", "value_sd", *QUANTILES, "tier", "exclude_from_deep_blanket_promotions"),
+]
+
+
+def test_a_run_leaves_everything_in_one_folder(done: Done) -> None:
+    left = {p.name for p in done.folder.iterdir()}
+    assert left == {
+        *(".hydra", "run.log", "scorecard.json", "scores.parquet", "params.json"),
+        *("fitted", "report.html"),
+    }
+    card = json.loads((done.folder / "scorecard.json").read_text())
+    assert card["customers"] == 2357
+    assert card["actual_purchases"] == 1882
+    assert card["value_is"] == "revenue"
+    assert card["seconds_fit"] > 0
+    assert all(not isinstance(v, dict | list) for v in card.values())
+
+
+def test_scores_have_the_promised_columns_and_integer_cents(done: Done) -> None:
+    scores = pd.read_parquet(done.folder / "scores.parquet")
+    assert list(scores.columns) == COLUMNS
+    assert len(scores) == 2357
+    money = ["expected_value", "value_sd", *QUANTILES]
+    assert (scores[money].dtypes == "int64").all()
+    assert not scores.isna().any().any()
+    assert set(scores["tier"]) == {"VIP", "High", "Med", "Low"}
+
+
+def test_the_parameters_are_those_of_the_paper(done: Done) -> None:
+    params = json.loads((done.folder / "params.json").read_text())
+    found = {n: p["estimate"] for n, p in params["parameters"].items()}
+    published = {"r": 0.2426, "alpha": 4.4136, "a": 0.7929, "b": 2.4259}
+    published |= {"p": 6.25, "q": 3.74, "gamma": 15.44}
+    for name, value in published.items():
+        assert found[name] == pytest.approx(value, rel=2e-3), name
+    assert params["log_likelihood"]["bgnbd"] == pytest.approx(-9582.4292, abs=1e-4)
+    assert params["log_likelihood"]["gamma_gamma"] == pytest.approx(-4055.92, abs=5e-3)
+
+
+def test_the_terminal_ends_with_a_table_and_the_report(done: Done) -> None:
+    out = done.printed.out
+    assert "Forecast 59,932 USD against 70,976 USD realised by 2,357 customers" in out
+    assert "btyd_bgnbd" in out
+    assert "report.html" in out.splitlines()[-1]
+    assert "Traceback" not in done.printed.err
+
+
+@pytest.mark.parametrize("verb", [v for v in VERBS if v != "run"])
+def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([verb, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"lifeworth {verb}: {VERBS[verb].does}")
+    assert f"\n  lifeworth {verb}" in text
+
+
+def test_the_help_of_run_lists_choices_and_values(tmp_path: Path) -> None:
+    told = lifeworth("run", "--help", cwd=tmp_path)
+    assert told.status == 0
+    assert "model: btyd_bgnbd, btyd_heuristic_last_period, btyd_heuristic_rate" in told.out
+    assert "horizon_days: 180" in told.out
+
+
+def test_the_command_itself_has_help_and_corrects_a_verb(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main([]) == 0
+    assert all(verb in capsys.readouterr().out for verb in ("lifeworth VERB",))
+    assert main(["exprot"]) == 2
+    assert "did you mean 'export'?" in capsys.readouterr().err
+
+
+WRONG = {
+    "unknown field": (["model.drawz=3"], "drawz"),
+    "wrong type": (["model.draws=many"], "model: draws = 'many'"),
+    "no folder": (["data=superstore", "data.folder=nowhere"], "'nowhere' is not there"),
+    "no folder named": (["data=superstore"], "LIFEWORTH_DATA"),
+    "cut-off too early": (["split.cutoff=1990-01-01"], "0 orders before the cut-off"),
+    "cut-off no date": (["split.cutoff=soon"], "split: cutoff = 'soon'"),
+    "file not named": (["data=files"], "data.file"),
+    "tiers": (["tiers.VIP=0.2"], "decreasing"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_words_are_refused_in_words(case: str, tmp_path: Path) -> None:
+    words, said = WRONG[case]
+    told = lifeworth("run", "experiment=null", *words, cwd=tmp_path, LIFEWORTH_DATA="")
+    assert told.status != 0
+    assert said in told.err
+    assert "Traceback" not in told.err
+
+
+ORDERS = "Kunde,Datum,Betrag\n007,2025-01-01,10.00\n007,2025-03-01,12.50\n8,2025-01-05,{}\n"
+FILES = ["data=files", "data.folder=.", "data.file=orders.csv", "data.currency=EUR"]
+MAPPED = ["customer_id=Kunde", "ordered_at=Datum", "amount=Betrag"]
+
+
+@pytest.mark.parametrize(
+    ("amount", "said"),
+    [("-3.00", "1 of 3 rows have amount_cents < 0"), ("three", "'three'")],
+)
+def test_bad_rows_of_a_file_are_named(amount: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text(ORDERS.format(amount))
+    columns = [f"data.columns.{pair}" for pair in MAPPED]
+    told = lifeworth("run", *FILES, *columns, "split.cutoff=2025-02-01", cwd=tmp_path)
+    assert told.status == 2
+    assert said in told.err
+    assert "Traceback" not in told.err
+
+
+def test_a_file_of_ones_own_runs(tmp_path: Path) -> None:
+    from lifeworth.tables.sources import Simulated
+
+    store = Simulated().load().orders.to_pandas()
+    store["Betrag"] = store["amount_cents"] / 100
+    names = {"customer_id": "Kunde", "ordered_at": "Datum"}
+    store.rename(columns=names)[["Kunde", "Datum", "Betrag"]].to_csv(
+        tmp_path / "orders.csv", index=False
+    )
+    columns = [f"data.columns.{pair}" for pair in MAPPED]
+    told = lifeworth("run", *FILES, *columns, "debug=fast", cwd=tmp_path)
+    assert told.status == 0, told.err
+    assert "EUR" in told.out
+
+
+def test_a_sweep_over_models_and_cut_offs(tmp_path: Path) -> None:
+    words = ["-m", "data=simulated", "model=btyd_bgnbd,btyd_heuristic_rate", "split=rolling"]
+    fast = ["debug=fast", "split.cuts=2", "model.draws=20", "data.world.return_rate=0"]
+    told = lifeworth("run", *words, *fast, cwd=tmp_path)
+    assert told.status == 0, told.err
+    cards = sorted((tmp_path / "outputs" / "sweeps").rglob("scorecard.json"))
+    assert len(cards) == 2
+    assert all(json.loads(card.read_text())["cuts"] == 2 for card in cards)
+    compared = lifeworth("compare", "csv=all.csv", cwd=tmp_path)
+    assert "btyd_heuristic_rate" in compared.out
+    assert len(pd.read_csv(tmp_path / "all.csv")) == 2

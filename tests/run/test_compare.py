@@ -1,0 +1,74 @@
+"""Runs side by side: the frame, the terminal, the notebook; many runs at once."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+from conftest import Done, lifeworth
+from nbclient import NotebookClient
+
+from lifeworth.run.compare import FACTS, runs
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "compare_runs.py"
+
+START = """
+import sys
+from lifeworth.run.tracking import client_of
+client_of(sys.argv[1])
+"""
+
+
+def test_runs_gives_one_row_per_run(done: Done) -> None:
+    frame = runs(f"sqlite:///{done.cwd / 'outputs' / 'mlflow.db'}")
+    (row,) = frame.to_dict("records")
+    assert tuple(frame.columns[: len(FACTS)]) == FACTS
+    assert row["experiment"] == "clv_cdnow_sample"
+    assert row["model"] == "btyd_bgnbd"
+    assert row["cutoff"] == "1997-10-01"
+    assert row["horizon_days"] == 273
+    assert row["currency"] == "USD"
+    assert row["purchases_mae"] == pytest.approx(0.7855, abs=1e-4)
+    assert Path(row["folder"]) == done.folder.resolve()
+
+
+def test_runs_of_an_empty_store_is_an_empty_frame(tmp_path: Path) -> None:
+    frame = runs(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    assert frame.empty
+    assert list(frame.columns) == list(FACTS)
+
+
+def test_the_command_compares_and_says_what_there_is_not(done: Done, tmp_path: Path) -> None:
+    told = lifeworth("compare", cwd=done.cwd)
+    assert told.status == 0
+    assert "btyd_bgnbd" in told.out
+    assert "no runs here" in lifeworth("compare", cwd=tmp_path).err
+    assert "no column 'luck'" in lifeworth("compare", "sort=luck", cwd=done.cwd).err
+
+
+def test_processes_may_start_on_a_fresh_store_together(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    started = [
+        subprocess.Popen([sys.executable, "-c", START, uri], stderr=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    ended = [process.communicate()[1] for process in started]
+    assert [process.returncode for process in started] == [0] * 4, ended
+
+
+def test_the_notebook_runs_from_top_to_bottom(done: Done, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{done.cwd / 'outputs' / 'mlflow.db'}")
+    notebook = jupytext.read(NOTEBOOK)
+    NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+    outputs = [o for cell in notebook.cells for o in cell.get("outputs", [])]
+    assert not [o for o in outputs if o.output_type == "error"]
+    assert sum("application/vnd.plotly.v1+json" in o.get("data", {}) for o in outputs) >= 4
+
+
+def test_the_pair_of_the_notebook_is_the_same_notebook() -> None:
+    script = jupytext.read(NOTEBOOK)
+    pair = nbformat.read(NOTEBOOK.with_suffix(".ipynb"), as_version=4)
+    assert [c.source for c in script.cells] == [c.source for c in pair.cells]
+    assert not any(c.get("outputs") for c in pair.cells)

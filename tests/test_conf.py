@@ -1,0 +1,78 @@
+"""Every file of conf/ composes, keeps to its form, and every experiment runs."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf, open_dict
+
+from lifeworth.run.conf import conf_folder
+from lifeworth.run.config import RunConfig, read
+from lifeworth.run.main import run
+
+CONF = conf_folder()
+FILES = sorted(CONF.rglob("*.yaml"))
+EXPERIMENTS = sorted(p.stem for p in (CONF / "experiment").glob("*.yaml"))
+OPTIONS = [
+    f"{p.parent.name}={p.stem}" for p in FILES if p.parent != CONF and p.parent.name != "experiment"
+]
+NEEDED = {"data=files": ["data.file=orders.csv", "data.currency=EUR"]}
+LOCAL = {"clv_cdnow", "clv_cdnow_sample", "clv_simulated"}
+"""Experiments that need no file of the user's."""
+
+
+def composed(*overrides: str) -> RunConfig:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("run", list(overrides), return_hydra_config=True)
+        choices: dict[str, Any] = dict(config.hydra.runtime.choices)
+        with open_dict(config):
+            del config["hydra"]
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    return read(dict(plain), choices)
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_composes_into_a_run(option: str) -> None:
+    group, name = option.split("=")
+    config = composed(option, *NEEDED.get(option, []))
+    if group in ("data", "model"):
+        assert getattr(config.names, group) == name
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_an_experiment_is_deltas_only(experiment: str) -> None:
+    text = (CONF / "experiment" / f"{experiment}.yaml").read_text()
+    assert text.startswith("# @package _global_\n# ")
+    assert "_target_" not in text
+    assert composed(f"experiment={experiment}").names.experiment == experiment
+
+
+def test_values_of_an_experiment_win_over_the_defaults() -> None:
+    config = composed("experiment=clv_cdnow")
+    assert config.split.horizon_days == 273
+    assert config.split.window_days is None
+    assert composed().split.window_days == 365
+
+
+@pytest.mark.parametrize("path", sorted((CONF / "model").glob("*.yaml")), ids=lambda p: p.stem)
+def test_a_model_is_flat(path: Path) -> None:
+    fields = yaml.safe_load(path.read_text())
+    assert fields.pop("_target_").startswith("lifeworth.models.")
+    assert not any(isinstance(value, dict | list) for value in fields.values())
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_runs(
+    experiment: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    where = [f"tracking_uri=sqlite:///{tmp_path / 'mlflow.db'}"]
+    if experiment not in LOCAL:
+        where.append(f"data.folder={request.getfixturevalue('data_folder')}")
+    card = run(composed(f"experiment={experiment}", "debug=fast", *where), tmp_path / "run")
+    left = {str(p.relative_to(tmp_path / "run")) for p in (tmp_path / "run").rglob("*")}
+    assert {"scorecard.json", "scores.parquet", "params.json", "report.html"} <= left
+    assert {"fitted/fitted.json", "fitted/arrays.npz"} <= left
+    assert card["customers"] > 0
+    assert -1 < card["value_bias"] < 1
