@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ class Command(NamedTuple):
     status: int
 
 
-def lifeworth(*words: str, cwd: Path, **env: str) -> Command:
+def run_command(*words: str, cwd: Path, **env: str) -> Command:
     """Run the command as a user would, in a process of its own."""
     inherited = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
     done = subprocess.run(
@@ -41,9 +42,14 @@ class Done(NamedTuple):
 
 
 @pytest.fixture(scope="session")
+def lifeworth() -> Callable[..., Command]:
+    return run_command
+
+
+@pytest.fixture(scope="session")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
     cwd = tmp_path_factory.mktemp("shop")
-    printed = lifeworth("run", "experiment=clv_cdnow_sample", "debug=fast", cwd=cwd)
+    printed = run_command("run", "experiment=clv_cdnow_sample", "debug=fast", cwd=cwd)
     assert printed.status == 0, printed.err
     (folder,) = (cwd / "outputs" / "cdnow" / "btyd_bgnbd").iterdir()
     return Done(cwd, folder, printed)

@@ -7,7 +7,6 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pytest
-from conftest import Done, lifeworth
 from nbclient import NotebookClient
 
 from lifeworth.run.compare import FACTS, runs
@@ -16,12 +15,12 @@ NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "compare_runs.py"
 
 START = """
 import sys
-from lifeworth.run.tracking import client_of
+from lifeworth.run.kept import client_of
 client_of(sys.argv[1])
 """
 
 
-def test_runs_gives_one_row_per_run(done: Done) -> None:
+def test_runs_gives_one_row_per_run(done) -> None:
     frame = runs(f"sqlite:///{done.cwd / 'outputs' / 'mlflow.db'}")
     (row,) = frame.to_dict("records")
     assert tuple(frame.columns[: len(FACTS)]) == FACTS
@@ -40,7 +39,7 @@ def test_runs_of_an_empty_store_is_an_empty_frame(tmp_path: Path) -> None:
     assert list(frame.columns) == list(FACTS)
 
 
-def test_the_command_compares_and_says_what_there_is_not(done: Done, tmp_path: Path) -> None:
+def test_the_command_compares_and_says_what_there_is_not(lifeworth, done, tmp_path: Path) -> None:
     told = lifeworth("compare", cwd=done.cwd)
     assert told.status == 0
     assert "btyd_bgnbd" in told.out
@@ -52,13 +51,13 @@ def test_processes_may_start_on_a_fresh_store_together(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     started = [
         subprocess.Popen([sys.executable, "-c", START, uri], stderr=subprocess.PIPE, text=True)
-        for _ in range(4)
+        for _ in range(3)
     ]
     ended = [process.communicate()[1] for process in started]
-    assert [process.returncode for process in started] == [0] * 4, ended
+    assert [process.returncode for process in started] == [0] * 3, ended
 
 
-def test_the_notebook_runs_from_top_to_bottom(done: Done, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_notebook_runs_from_top_to_bottom(done, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{done.cwd / 'outputs' / 'mlflow.db'}")
     notebook = jupytext.read(NOTEBOOK)
     NotebookClient(notebook, timeout=300, kernel_name="python3").execute()

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import Done, lifeworth
 
 from lifeworth.run import export as exporting
 from lifeworth.run.export import COLUMNS, export
 from lifeworth.tables.errors import InputError
 
 
-def test_a_bundle_says_what_it_holds(done: Done, tmp_path: Path) -> None:
+def test_a_bundle_says_what_it_holds(done, tmp_path: Path) -> None:
     assert export(done.folder, tmp_path / "bundle")
     manifest = json.loads((tmp_path / "bundle" / "manifest.json").read_text())
     scores = pd.read_parquet(tmp_path / "bundle" / "scores.parquet")
@@ -31,14 +30,14 @@ def test_a_bundle_says_what_it_holds(done: Done, tmp_path: Path) -> None:
     assert text["customer_id"].str.len().eq(5).all()  # leading zeros survive
 
 
-def test_the_same_bundle_twice_is_no_error_and_changes_nothing(done: Done, tmp_path: Path) -> None:
+def test_the_same_bundle_twice_is_no_error_and_changes_nothing(done, tmp_path: Path) -> None:
     assert export(done.folder, tmp_path / "bundle")
     before = (tmp_path / "bundle" / "manifest.json").read_bytes()
     assert not export(done.folder, tmp_path / "bundle")
     assert (tmp_path / "bundle" / "manifest.json").read_bytes() == before
 
 
-def changed(done: Done, tmp_path: Path) -> Path:
+def changed(done, tmp_path: Path) -> Path:
     """Return a run whose scores differ."""
     other = tmp_path / "other"
     other.mkdir()
@@ -48,7 +47,7 @@ def changed(done: Done, tmp_path: Path) -> Path:
     return other
 
 
-def test_a_different_bundle_is_replaced_only_when_told(done: Done, tmp_path: Path) -> None:
+def test_a_different_bundle_is_replaced_only_when_told(done, tmp_path: Path) -> None:
     target, other = tmp_path / "bundle", changed(done, tmp_path)
     export(done.folder, target)
     before = (target / "scores.csv").read_bytes()
@@ -60,7 +59,7 @@ def test_a_different_bundle_is_replaced_only_when_told(done: Done, tmp_path: Pat
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
 
 
-def test_a_folder_that_is_no_bundle_is_never_touched(done: Done, tmp_path: Path) -> None:
+def test_a_folder_that_is_no_bundle_is_never_touched(done, tmp_path: Path) -> None:
     target = tmp_path / "photos"
     target.mkdir()
     (target / "holiday.txt").write_text("keep me")
@@ -70,7 +69,7 @@ def test_a_folder_that_is_no_bundle_is_never_touched(done: Done, tmp_path: Path)
 
 
 def test_a_crash_leaves_no_half_written_bundle(
-    done: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def crash(part: Path, target: Path) -> None:
         del part, target
@@ -82,7 +81,7 @@ def test_a_crash_leaves_no_half_written_bundle(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_command_exports_the_latest_run(done: Done, tmp_path: Path) -> None:
+def test_the_command_exports_the_latest_run(lifeworth, done, tmp_path: Path) -> None:
     told = lifeworth("export", "run=latest", f"to={tmp_path / 'bundle'}", cwd=done.cwd)
     assert told.status == 0, told.err
     assert "2,357 customers" in told.out

@@ -19,10 +19,6 @@ def use(platform: Platform, *, float64: bool = True) -> str:
     InputError
         If there is no such device.
     """
-    jax.config.update("jax_enable_x64", float64)
-    keep_compiled_code(
-        Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lifeworth" / "jax"
-    )
     try:
         device = jax.devices(platform)[0]
     except RuntimeError as error:
@@ -31,7 +27,9 @@ def use(platform: Platform, *, float64: bool = True) -> str:
             f"hardware.platform: '{platform}' is not here, JAX sees {', '.join(here)}; "
             "run with hardware=cpu, or install JAX for your GPU (pip install 'jax[cuda12]')"
         ) from error
+    jax.config.update("jax_enable_x64", float64)
     jax.config.update("jax_default_device", device)
+    keep_compiled_code(_cache() / "lifeworth" / "jax")
     return str(device.device_kind)
 
 
@@ -40,3 +38,7 @@ def keep_compiled_code(folder: Path) -> None:
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

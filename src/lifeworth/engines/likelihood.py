@@ -1,4 +1,4 @@
-"""Maximum likelihood of positive parameters, with exact gradients and Hessians by JAX."""
+"""Maximum likelihood of positive parameters, with exact gradients by JAX."""
 
 import functools
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.optimize import minimize
 
 from lifeworth.tables.errors import InputError
@@ -16,8 +16,14 @@ from lifeworth.tables.errors import InputError
 Z95 = 1.959963984540054
 """Half-width of a 95 % normal interval in standard errors."""
 
+FLAT = 1e-6
+"""Gain in log-likelihood, still to be had by a Newton step, at which a maximum is reached."""
+
 Data = Any
 LogLikelihood = Callable[[Float[jax.Array, " parameters"], Data], Float[jax.Array, ""]]
+Vector = Float[np.ndarray, " parameters"]
+Loss = Callable[[Vector], tuple[float, Vector]]
+"""Logs of the parameters -> minus the log-likelihood, and its gradient."""
 
 
 class FitError(InputError):
@@ -26,7 +32,7 @@ class FitError(InputError):
 
 @dataclass(frozen=True, kw_only=True)
 class Positive:
-    """A positive parameter: where to start, and the bounds at which it is taken to have run away."""
+    """A positive parameter: where to start, and the bounds at which it has run away."""
 
     start: float
     low: float
@@ -37,7 +43,7 @@ class Positive:
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A parameter with its standard error and 95 % interval (on the log scale, so it stays positive)."""
+    """A parameter, its standard error, its 95 % interval (normal in the log, so positive)."""
 
     value: float
     se: float
@@ -66,6 +72,29 @@ class Maximum:
         return [e.value for e in self.estimates.values()]
 
 
+@dataclass(frozen=True)
+class Peak:
+    """The loss around a point: gradient and curvature in the parameters that are not on a bound."""
+
+    u: Vector
+    value: float
+    free: Bool[np.ndarray, " parameters"]
+    gradient: Float[np.ndarray, " free"]
+    curvature: Float[np.ndarray, "free free"]
+
+    def is_convex(self) -> bool:
+        """Say whether the loss curves upwards in every direction."""
+        return bool((np.linalg.eigvalsh(self.curvature) > 0).all())
+
+    def step(self) -> Float[np.ndarray, " free"]:
+        """Return the Newton step to the minimum."""
+        return -np.linalg.solve(self.curvature, self.gradient)
+
+    def is_flat(self) -> bool:
+        """Say whether the next Newton step would gain less than FLAT (half its decrement)."""
+        return self.is_convex() and float(-(self.gradient * self.step()).sum()) / 2 < FLAT
+
+
 def maximise(
     log_likelihood: LogLikelihood, data: Data, parameters: dict[str, Positive], *, remedy: str
 ) -> Maximum:
@@ -81,127 +110,113 @@ def maximise(
         If the likelihood is not finite at the start, or the gradient is not gone at the end;
         `remedy` closes the message.
     """
-    value_and_gradient = _compiled(log_likelihood)
+    compiled = _compiled(log_likelihood)
+
+    def loss(u: Vector) -> tuple[float, Vector]:
+        value, gradient = compiled(u, data)
+        return float(value), np.asarray(gradient, dtype=np.float64)
+
     low, start, high = (
-        np.log([getattr(p, f) for p in parameters.values()]) for f in ("low", "start", "high")
+        np.log([getattr(p, name) for p in parameters.values()]) for name in ("low", "start", "high")
     )
-    if not np.isfinite(value_and_gradient(start, data)[0]):
-        raise FitError(
-            f"fit: the log-likelihood is not finite at {_said(parameters, start)}; {remedy}"
-        )
+    if not np.isfinite(loss(start)[0]):
+        at = _said(parameters, start)
+        raise FitError(f"fit: the log-likelihood is not finite at {at}; {remedy}")
     found = minimize(
-        lambda u: tuple(np.asarray(v, dtype=np.float64) for v in value_and_gradient(u, data)),
-        start, jac=True, method="L-BFGS-B", bounds=list(zip(low, high, strict=True)),
-        options={"maxiter": 500, "ftol": 1e-13, "gtol": 1e-9},
-    )  # fmt: skip
+        loss,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=list(zip(low, high, strict=True)),
+        options={"maxiter": 500, "ftol": 1e-10, "gtol": 1e-9},
+    )
     free = (found.x > low + 1e-6) & (found.x < high - 1e-6)
-    u, gradient, curvature = _polished(found.x, free, data, value_and_gradient)
-    value = float(value_and_gradient(u, data)[0])
-    if not _is_flat(gradient, curvature, free):
-        worst = list(parameters)[int(np.argmax(np.abs(gradient) * free))]
+    peak = _polished(loss, found.x, free)
+    if not peak.is_flat():
         raise FitError(
-            f"fit: no maximum after {found.nit} iterations ({found.message}); steepest in {worst}, at {_said(parameters, u)}; {remedy}"
-        )  # fmt: skip
+            f"fit: no maximum after {found.nit} iterations ({found.message}); "
+            f"steepest in {_steepest(list(parameters), peak)}, "
+            f"at {_said(parameters, peak.u)}; {remedy}"
+        )
     return Maximum(
-        estimates=_estimates(list(parameters), u, curvature, free),
-        log_likelihood=-value,
+        estimates=_estimates(list(parameters), peak),
+        log_likelihood=-peak.value,
         iterations=int(found.nit),
-        notes=tuple(_notes(parameters, u, free, remedy)),
+        notes=tuple(_notes(parameters, peak, remedy)),
     )
 
 
 def padded(column: Float[np.ndarray, " n"], filler: float) -> Float[jax.Array, " padded"]:
-    """Lengthen `column` to one of few lengths (at most a quarter longer), so that data sets share compiled code.
+    """Lengthen `column` by at most a quarter, to one of few lengths that share compiled code.
 
     Give the filler no weight in the likelihood.
     """
     n = max(len(column), 64)
     step = 1 << (n.bit_length() - 3)
-    return jnp.asarray(
-        np.pad(column, (0, -(-n // step) * step - len(column)), constant_values=filler)
-    )
+    length = -(-n // step) * step
+    longer = np.pad(column, (0, length - len(column)), constant_values=filler)
+    return jax.device_put(longer)  # jnp.asarray compiles a program for every length
 
 
 @functools.cache
-def _compiled(log_likelihood: LogLikelihood) -> Callable[..., Any]:
-    def loss(u: jax.Array, data: Data) -> jax.Array:
+def _compiled(log_likelihood: LogLikelihood) -> Callable[[Vector, Data], tuple[Any, Any]]:
+    def loss(u: Float[jax.Array, " parameters"], data: Data) -> Float[jax.Array, ""]:
         return -log_likelihood(jnp.exp(u), data)
 
-    # The expensive passes of LLVM double the time to compile and make nothing faster here.
-    options = (
-        {"xla_llvm_disable_expensive_passes": True} if jax.default_backend() == "cpu" else None
-    )
-    return jax.jit(jax.value_and_grad(loss), compiler_options=options)
+    return jax.jit(jax.value_and_grad(loss))
 
 
-def _hessian(u: np.ndarray, data: Data, value_and_gradient: Callable[..., Any]) -> np.ndarray:
-    """Return the Hessian by central differences of the exact gradient: error about 1e-10, and nothing more to compile."""
-    step = 1e-5 * np.eye(len(u))
-    rows = [
-        np.asarray(value_and_gradient(u + h, data)[1])
-        - np.asarray(value_and_gradient(u - h, data)[1])
-        for h in step
-    ]
-    half = np.stack(rows) / 2e-5
+def _polished(loss: Loss, u: Vector, free: Bool[np.ndarray, " parameters"]) -> Peak:
+    """Take Newton steps in the free parameters while they are small and the gradient shrinks."""
+    value, gradient = loss(u)
+    peak = Peak(u, value, free, gradient[free], _hessian(loss, u)[np.ix_(free, free)])
+    for _ in range(2):
+        if not free.any() or not peak.is_convex() or np.abs(peak.step()).max() > 0.5:
+            break
+        moved = peak.u.copy()
+        moved[free] += peak.step()
+        value, gradient = loss(moved)
+        if np.abs(gradient[free]).max() >= np.abs(peak.gradient).max():
+            break
+        # the curvature hardly changes over so small a step
+        peak = Peak(moved, value, free, gradient[free], peak.curvature)
+    return peak
+
+
+def _hessian(loss: Loss, u: Vector) -> Float[np.ndarray, "parameters parameters"]:
+    """Return central differences of the exact gradient: error about 1e-10, nothing to compile."""
+    step = 1e-5
+    rows = [loss(u + step * e)[1] - loss(u - step * e)[1] for e in np.eye(len(u))]
+    half = np.stack(rows) / (2 * step)
     return (half + half.T) / 2
 
 
-def _polished(
-    u: np.ndarray, free: np.ndarray, data: Data, value_and_gradient: Callable[..., Any]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Take Newton steps in the free parameters while they are small and the gradient shrinks."""
-    gradient, curvature = (
-        np.asarray(value_and_gradient(u, data)[1]),
-        _hessian(u, data, value_and_gradient),
-    )
-    for _ in range(2):
-        inner = np.ix_(free, free)
-        if not free.any() or np.linalg.eigvalsh(curvature[inner])[0] <= 0:
-            break
-        step = np.zeros_like(u)
-        step[free] = np.linalg.solve(curvature[inner], gradient[free])
-        after = np.asarray(value_and_gradient(u - step, data)[1])
-        if np.abs(step).max() > 0.5 or np.abs(after[free]).max() >= np.abs(gradient[free]).max():
-            break
-        u, gradient = u - step, after  # the curvature hardly changes over so small a step
-    return u, gradient, curvature
-
-
-def _is_flat(gradient: np.ndarray, curvature: np.ndarray, free: np.ndarray) -> bool:
-    """Say whether a Newton step would gain less than 1e-6 in the log-likelihood: its decrement is half of g H^-1 g."""
-    if not free.any():
-        return True
-    inner = curvature[np.ix_(free, free)]
-    if np.linalg.eigvalsh(inner)[0] <= 0:
-        return False
-    return bool(gradient[free] @ np.linalg.solve(inner, gradient[free]) / 2 < 1e-6)
-
-
-def _estimates(
-    names: list[str], u: np.ndarray, curvature: np.ndarray, free: np.ndarray
-) -> dict[str, Estimate]:
-    sd = np.zeros(len(u))  # a parameter on its bound has no interval of its own
-    sd[free] = np.sqrt(np.diag(np.linalg.inv(curvature[np.ix_(free, free)])))
-    value, low, high = np.exp(u), np.exp(u - Z95 * sd), np.exp(u + Z95 * sd)
+def _estimates(names: list[str], peak: Peak) -> dict[str, Estimate]:
+    sd = np.zeros(len(names))  # a parameter on its bound has no interval of its own
+    sd[peak.free] = np.sqrt(np.diag(np.linalg.inv(peak.curvature)))
+    value, low, high = (np.exp(peak.u + z * sd) for z in (0.0, -Z95, Z95))
     return {
         n: Estimate(value=float(v), se=float(v * s), low=float(lo), high=float(hi))
         for n, v, s, lo, hi in zip(names, value, sd, low, high, strict=True)
     }
 
 
-def _notes(
-    parameters: dict[str, Positive], u: np.ndarray, free: np.ndarray, remedy: str
-) -> list[str]:
+def _notes(parameters: dict[str, Positive], peak: Peak, remedy: str) -> list[str]:
     notes = []
-    for (name, p), ui, inside in zip(parameters.items(), u, free, strict=True):
+    for (name, p), u, inside in zip(parameters.items(), peak.u, peak.free, strict=True):
         if not inside:
-            upper = ui > np.log(p.start)
-            bound, why = (p.high, p.ran_high) if upper else (p.low, p.ran_low)
-            notes.append(
-                f"{name} ran to its {'upper' if upper else 'lower'} bound {bound:g}: {why}; {remedy}"
+            upper = u > np.log(p.start)
+            side, bound, why = (
+                ("upper", p.high, p.ran_high) if upper else ("lower", p.low, p.ran_low)
             )
+            notes.append(f"{name} ran to its {side} bound {bound:g}: {why}; {remedy}")
     return notes
 
 
-def _said(parameters: dict[str, Positive], u: np.ndarray) -> str:
+def _steepest(names: list[str], peak: Peak) -> str:
+    free = [name for name, inside in zip(names, peak.free, strict=True) if inside]
+    return free[int(np.argmax(np.abs(peak.gradient)))]
+
+
+def _said(parameters: dict[str, Positive], u: Vector) -> str:
     return ", ".join(f"{n} = {v:.4g}" for n, v in zip(parameters, np.exp(u), strict=True))

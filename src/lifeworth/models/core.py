@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import NamedTuple, Protocol, TypeVar, cast, dataclass_transform, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -23,21 +23,33 @@ QUANTILES = {
 """Levels at which a Forecast states the distribution of value, by column."""
 
 BLOCK = 2_048
-"""Customers whose futures are drawn together: bounds the memory, and fixes the random stream of every customer."""
+"""Customers whose futures are drawn together, from a random stream of the block's own."""
 
 Score = TypeVar("Score", covariant=True)
+Class = TypeVar("Class")
 
-recipe = pydantic_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
-"""A recipe: frozen, keyword-only, types checked, unknown fields refused by name."""
 
-fitted = pydantic_dataclass(
-    frozen=True, kw_only=True, config=ConfigDict(extra="forbid", arbitrary_types_allowed=True)
-)
-"""A fitted model: frozen; recipe, numbers, text, arrays and further dataclasses of these, so that `models.store` can keep it."""
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def recipe(cls: type[Class]) -> type[Class]:
+    """Make a recipe: frozen, keyword-only, types checked, unknown fields refused by name."""
+    strict = ConfigDict(extra="forbid")
+    made = pydantic_dataclass(frozen=True, kw_only=True, config=strict)(cls)
+    return cast("type[Class]", made)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def fitted(cls: type[Class]) -> type[Class]:
+    """Make a fitted model that `models.store` can keep: frozen, keyword-only, types checked.
+
+    Its fields are the recipe, numbers, text, arrays and further dataclasses of these.
+    """
+    strict = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+    made = pydantic_dataclass(frozen=True, kw_only=True, config=strict)(cls)
+    return cast("type[Class]", made)
 
 
 class Parameter(NamedTuple):
-    """A fitted parameter in its paper's name, with standard error and 95 % interval where the method gives them."""
+    """A fitted parameter; standard error and 95 % interval are NaN where the method has none."""
 
     name: str
     estimate: float
@@ -123,7 +135,7 @@ class Forecast:
 
 
 class Expectations(NamedTuple):
-    """What is expected of each customer: purchases, probabilities of being alive and of buying, value (cents)."""
+    """What is expected of each customer; `value` is in cents, `p_active` is P(any purchase)."""
 
     purchases: Float[np.ndarray, " customers"]
     p_alive: Float[np.ndarray, " customers"]
@@ -136,9 +148,25 @@ DrawBlock = Callable[[slice, np.random.Generator], Draws]
 
 
 def forecast(
-    customer_id: np.ndarray, horizon: int, cutoff: dt.date, expected: Expectations, tracking: pd.DataFrame, draws: Callable[[slice], Draws]
-) -> Forecast:  # fmt: skip
-    """Assemble a Forecast; `customer_id` is sorted, and spread and quantiles of value come from `draws`, block by block."""
+    customer_id: np.ndarray,
+    horizon: int,
+    cutoff: dt.date,
+    expected: Expectations,
+    tracking: pd.DataFrame,
+    draws: Callable[[slice], Draws],
+) -> Forecast:
+    """Assemble a Forecast; spread and quantiles of value come from `draws`, block by block.
+
+    Parameters
+    ----------
+    customer_id
+        Sorted; the rows of everything else.
+
+    Raises
+    ------
+    ValueError
+        If anything is not a number: a fault of the model.
+    """
     frame = pd.DataFrame(
         {
             "customer_id": customer_id,
@@ -160,12 +188,12 @@ def forecast(
 
 
 def block_draws(draw: DrawBlock, customers: int, seed: int) -> Callable[[slice], Draws]:
-    """Turn a drawer of one block into a drawer of any rows, in which every block has a random stream of its own."""
+    """Turn a drawer of one block into a drawer of any rows; every block has its own stream."""
 
     def draws(rows: slice) -> Draws:
         start, stop, _ = rows.indices(customers)
         parts = []
-        for block in range(start // BLOCK, -(-stop // BLOCK)):
+        for block in range(start // BLOCK, max(stop - 1, start) // BLOCK + 1):
             first, last = block * BLOCK, min((block + 1) * BLOCK, customers)
             drawn = draw(slice(first, last), np.random.default_rng([seed, block]))
             kept = slice(max(start - first, 0), max(stop - first, 0))

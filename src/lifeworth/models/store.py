@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from lifeworth.models.core import Fitted
 from lifeworth.tables.errors import InputError
@@ -14,17 +14,18 @@ from lifeworth.tables.errors import InputError
 ROOM = "lifeworth.models."
 ARRAY = "array:"
 FORMAT = 1
+TEXT, ARRAYS = "fitted.json", "arrays.npz"
 
 
 def save(fitted: Fitted[Any], folder: Path) -> None:
-    """Write `fitted` to fitted.json and arrays.npz in `folder`, which is made if it is not there."""
+    """Write `fitted` to fitted.json and arrays.npz in `folder`, made if it is not there."""
     arrays: dict[str, np.ndarray] = {}
     kind = type(fitted)
     body = _packed(TypeAdapter(kind).dump_python(fitted), arrays, "")
-    folder.mkdir(parents=True, exist_ok=True)
     text = {"format": FORMAT, "kind": f"{kind.__module__}.{kind.__qualname__}", "fitted": body}
-    (folder / "fitted.json").write_text(json.dumps(text, indent=2) + "\n", encoding="utf-8")
-    np.savez(folder / "arrays.npz", allow_pickle=False, **arrays)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / TEXT).write_text(json.dumps(text, indent=2) + "\n", encoding="utf-8")
+    np.savez(folder / ARRAYS, allow_pickle=False, **arrays)
 
 
 def load(folder: Path) -> Fitted[Any]:
@@ -35,19 +36,47 @@ def load(folder: Path) -> Fitted[Any]:
     InputError
         If the folder holds no fitted model, or one this version does not know.
     """
-    path = folder / "fitted.json"
-    if not path.is_file():
+    missing = [name for name in (TEXT, ARRAYS) if not (folder / name).is_file()]
+    if missing:
         raise InputError(
-            f"fitted model: no fitted.json in {folder}; name a run's folder 'fitted', which every run leaves"
+            f"fitted model: no {' and no '.join(missing)} in {folder}; "
+            "name a run's folder 'fitted', which every run leaves"
         )
-    text = json.loads(path.read_text(encoding="utf-8"))
-    module, _, name = str(text.get("kind", "")).rpartition(".")
-    if text.get("format") != FORMAT or not module.startswith(ROOM):
-        raise InputError(f"fitted model: {path} is of format {text.get('format')!r}, kind {text.get('kind')!r}; "
-                         f"this version reads format {FORMAT}, kinds under {ROOM}; fit the model again")  # fmt: skip
-    with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
+    text = json.loads((folder / TEXT).read_text(encoding="utf-8"))
+    kind = _kind(folder / TEXT, text)
+    with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
         body = _unpacked(text["fitted"], dict(arrays))
-    return TypeAdapter(getattr(importlib.import_module(module), name)).validate_python(body)
+    try:
+        return TypeAdapter(kind).validate_python(body)
+    except ValidationError as error:
+        fields = ", ".join(sorted({".".join(map(str, e["loc"])) for e in error.errors()}))
+        raise InputError(
+            f"fitted model: {folder / TEXT} does not fit this version's {kind.__name__} "
+            f"in {fields}; fit the model again"
+        ) from error
+
+
+def _kind(path: Path, text: dict[str, Any]) -> type[Fitted[Any]]:
+    """Return the class that was saved, if it is a model of ours."""
+    kind = _ours(str(text.get("kind"))) if text.get("format") == FORMAT else None
+    if kind is None:
+        raise InputError(
+            f"fitted model: {path} is of format {text.get('format')!r}, "
+            f"kind {text.get('kind')!r}; this version reads format {FORMAT}, "
+            f"models in {ROOM}; fit the model again"
+        )
+    return kind
+
+
+def _ours(kind: str) -> type[Fitted[Any]] | None:
+    module, _, name = kind.rpartition(".")
+    if not module.startswith(ROOM):
+        return None
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except ModuleNotFoundError:
+        return None
+    return found if isinstance(found, type) and issubclass(found, Fitted) else None
 
 
 def _packed(value: Any, arrays: dict[str, np.ndarray], where: str) -> Any:

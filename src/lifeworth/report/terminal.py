@@ -10,6 +10,9 @@ from lifeworth.report.evidence import Evidence
 from lifeworth.report.grids import Cell, Grid, holdout
 from lifeworth.report.wording import headline
 
+WIDE = 110
+"""Columns of a terminal that has room for intervals below the numbers."""
+
 
 def print_summary(evidence: Evidence, console: Console, report: Path | None = None) -> None:
     """Print the headline, notes, the holdout table and the path of the report, as given."""
@@ -21,25 +24,26 @@ def print_summary(evidence: Evidence, console: Console, report: Path | None = No
         console.print(Text(f"Note: {note}", style="yellow"))
     frame = evidence.frame("holdout")
     if frame is not None:
-        console.print(_table(holdout(frame), evidence.currency))
+        console.print(_table(holdout(frame), evidence.currency, console.width >= WIDE))
     if report is not None:
         link = f"link {report.resolve().as_uri()}"
         console.print(Text("Report: ").append(str(report), style=link), soft_wrap=True)
 
 
-def _table(grid: Grid, currency: str) -> Table:
+def _table(grid: Grid, currency: str, intervals: bool) -> Table:
     table = Table(caption=f"money in {currency}; best in bold", caption_justify="left")
     table.add_column("")
     for name in grid.head[1:]:
-        table.add_column(Text(name), justify="right")
+        table.add_column(Text(name), justify="right", overflow="fold", min_width=12)
     for group, rows in grid.groups.items():
         table.add_section()
         table.add_row(Text(group, style="bold"))
         for row in rows:
-            table.add_row(Text(f"  {row[0].text}"), *(_cell(cell) for cell in row[1:]))
+            cells = [_cell(cell, intervals) for cell in row[1:]]
+            table.add_row(Text(f" {row[0].text}"), *cells)
     return table
 
 
-def _cell(cell: Cell) -> Text:
+def _cell(cell: Cell, interval: bool) -> Text:
     text = Text(cell.text, style="bold" if cell.strong else "")
-    return text.append(f"\n{cell.small}", style="dim") if cell.small else text
+    return text.append(f"\n{cell.small}", style="dim") if cell.small and interval else text

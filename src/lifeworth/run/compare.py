@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lifeworth.report.metrics import metric, shown
-from lifeworth.run.tracking import client_of
+from lifeworth.run.kept import client_of
 from lifeworth.run.words import Words
 from lifeworth.tables.errors import InputError
 

@@ -119,7 +119,9 @@ def build(where: str, node: dict[str, Any]) -> Any:
             f"{where}._target_: '{target}' is not part of lifeworth; "
             f"choose an option of conf/{where}"
         )
-    kind = getattr(importlib.import_module(module), name)
+    kind = getattr(importlib.import_module(module), name, None)
+    if kind is None:
+        raise InputError(f"{where}._target_: there is no '{target}' in this version of lifeworth")
     try:
         return kind(**fields)
     except ValidationError as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
 
 
 def compose_and_run(words: list[str], conf: Path) -> int:
@@ -29,6 +29,13 @@ def _job(composed: DictConfig) -> None:
         config = read(dict(plain), dict(chosen.runtime.choices))
         run(config, Path(chosen.runtime.output_dir))
     except InputError as error:
-        logging.getLogger(__name__).info("stopped: %s", error)
-        sys.stderr.write(f"\nlifeworth run: {error}\n")
-        sys.exit(2)
+        _stop(str(error))
+    except MissingMandatoryValue as error:
+        name = getattr(error, "full_key", None)
+        _stop(f"{name} has no value and cannot be guessed; give {name}=...")
+
+
+def _stop(why: str) -> None:
+    logging.getLogger(__name__).info("stopped: %s", why)
+    sys.stderr.write(f"\nlifeworth run: {why}\n")
+    sys.exit(2)

@@ -48,7 +48,7 @@ def run(config: RunConfig, folder: Path) -> dict[str, Any]:
         report = write_report(shown, folder / "report.html")
         step("keeping the run in MLflow")
         tracking.keep(config, card, folder)
-    print_summary(shown, console, report)
+    print_summary(shown, console, _short(report))
     return card
 
 
@@ -93,6 +93,12 @@ def _earlier(tables: Tables, history: History) -> int:
     began = history.tables.orders.ordered_at.min().execute()
     before = tables.orders.filter(tables.orders.ordered_at < began)
     return int(history.customers().semi_join(before, "customer_id").count().execute())
+
+
+def _short(path: Path) -> Path:
+    """Return the path from the working directory, if it lies below it."""
+    here = Path.cwd()
+    return path.resolve().relative_to(here) if path.resolve().is_relative_to(here) else path
 
 
 def _with_tiers(config: RunConfig, frame: pd.DataFrame) -> pd.DataFrame:

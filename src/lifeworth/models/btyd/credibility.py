@@ -1,5 +1,6 @@
 """Bühlmann credibility: spend without a distribution, for values that may be negative."""
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -8,13 +9,13 @@ from jaxtyping import Float
 from lifeworth.asof.split import History
 from lifeworth.asof.summary import repeat_values
 from lifeworth.engines.likelihood import FitError
-from lifeworth.models.btyd.statistics import Statistics
+from lifeworth.models.btyd.statistics import Statistics, distinct
 from lifeworth.models.core import Parameter, fitted
 
 
 @fitted
 class FittedCredibility:
-    """Bühlmann credibility: Z m + (1 - Z) mu with Z = x / (x + sigma2 / tau2); distribution-free, so values may be negative.
+    """Z m + (1 - Z) mu with Z = x / (x + sigma2 / tau2); values may be negative.
 
     The posterior mean of the Gamma-Gamma is of the same form with Z = p x / (p x + q - 1).
 
@@ -36,7 +37,7 @@ class FittedCredibility:
 
     def mean(self, stats: Statistics) -> Float[np.ndarray, " customers"]:
         """Return the credibility premium of each customer."""
-        z = self._z(stats)
+        z = credibility(stats.x, self.sigma2, self.tau2)
         return z * stats.m + (1.0 - z) * self.mu
 
     def totals(
@@ -45,32 +46,25 @@ class FittedCredibility:
         purchases: Float[np.ndarray, "customers draws"],
         rng: np.random.Generator,
     ) -> Float[np.ndarray, "customers draws"]:
-        """Draw each customer's own mean (normal), then every further purchase around it from the residuals."""
-        sd = np.sqrt(self.tau2 * (1.0 - self._z(stats)))
+        """Draw the customer's own mean (normal), then each purchase around it from residuals."""
+        sd = np.sqrt(self.tau2 * (1.0 - credibility(stats.x, self.sigma2, self.tau2)))
         own = self.mean(stats)[:, None] + sd[:, None] * rng.standard_normal(purchases.shape)
         flat = purchases.ravel().astype(np.int64)
         noise = self.residuals[rng.integers(len(self.residuals), size=int(flat.sum()))]
-        sums = np.bincount(
-            np.repeat(np.arange(len(flat)), flat), weights=noise, minlength=len(flat)
-        )
+        each = np.repeat(np.arange(len(flat)), flat)
+        sums = np.bincount(each, weights=noise, minlength=len(flat))
         return purchases * own + sums.reshape(purchases.shape)
 
     def parameters(self) -> list[Parameter]:
         """Return mu, sigma, tau (cents); the moment estimates have no standard errors here."""
-        nan = float("nan")
+        none = math.nan
+        sigma, tau = self.sigma2**0.5, self.tau2**0.5
         return [
-            Parameter("mu", self.mu, nan, nan, nan, "mean value of a purchase, cents"),
+            Parameter("mu", self.mu, none, none, none, "mean value of a purchase, cents"),
             Parameter(
-                "sigma",
-                self.sigma2**0.5,
-                nan,
-                nan,
-                nan,
-                "spread of one customer's purchases, cents",
+                "sigma", sigma, none, none, none, "spread of one customer's purchases, cents"
             ),
-            Parameter(
-                "tau", self.tau2**0.5, nan, nan, nan, "spread between customers' means, cents"
-            ),
+            Parameter("tau", tau, none, none, none, "spread between customers' means, cents"),
         ]
 
     def log_likelihood(self) -> dict[str, float]:
@@ -79,18 +73,34 @@ class FittedCredibility:
 
     def notes(self) -> tuple[str, ...]:
         """Say so where customers could not be told apart."""
-        if self.tau2 > 0:
-            return ()
-        return (
-            "credibility: customers' mean values differ no more than chance would have it; everybody gets the store's mean",
+        alike = (
+            "credibility: customers' mean values differ no more than chance would have it; "
+            "everybody gets the store's mean"
         )
+        return () if self.tau2 > 0 else (alike,)
 
-    def _z(self, stats: Statistics) -> Float[np.ndarray, " customers"]:
-        return stats.x * self.tau2 / (stats.x * self.tau2 + self.sigma2)
+
+def credibility(
+    x: Float[np.ndarray, " customers"], sigma2: float, tau2: float
+) -> Float[np.ndarray, " customers"]:
+    """Return Z in [0, 1], 0 for everybody where customers do not differ."""
+    between = x * tau2
+    return np.divide(between, between + sigma2, out=np.zeros_like(x), where=between > 0)
 
 
 def fit_credibility(history: History) -> FittedCredibility:
-    """Estimate mu, sigma2, tau2 without bias (Bühlmann and Straub 1970, with purchases as weights).
+    """Fit to the repeat purchases of `history` (see `credibility_of`)."""
+    frame = repeat_values(history).to_pandas().sort_values(["customer_id", "value"])
+    customer, value = frame["customer_id"].factorize()[0], frame["value"]
+    return credibility_of(customer.astype(np.float64), value.to_numpy(dtype=np.float64))
+
+
+def credibility_of(
+    customer: Float[np.ndarray, " purchases"], value: Float[np.ndarray, " purchases"]
+) -> FittedCredibility:
+    """Estimate mu, sigma2, tau2 from purchases (Bühlmann and Straub 1970; weights are counts).
+
+    sigma2 and tau2 are without bias, but a negative tau2 is taken for 0.
 
     Raises
     ------
@@ -98,32 +108,39 @@ def fit_credibility(history: History) -> FittedCredibility:
         If no customer has two repeat purchases, so that nothing is known of the spread within a
         customer.
     """
-    frame = repeat_values(history).to_pandas().sort_values(["customer_id", "value"])
-    value = frame["value"].to_numpy(dtype=np.float64)
-    groups = frame.groupby("customer_id", sort=False)["value"]
-    n, mean = groups.size().to_numpy(dtype=np.float64), groups.mean().to_numpy(dtype=np.float64)
+    whose = distinct(customer)
+    n = whose.times.astype(np.float64)
     if not (n > 1).any():
         raise FitError(
-            "credibility: no customer has two repeat purchases; take a longer History, or model.spend=gamma_gamma"
+            "credibility: no customer has two repeat purchases; "
+            "take a longer History (split.cutoff), or use model.spend=gamma_gamma"
         )
-    residual = value - np.repeat(mean, n.astype(np.int64))
+    mean = np.bincount(whose.which, weights=value) / n
+    residual = value - mean[whose.which]
     sigma2 = float((residual**2).sum() / (n - 1).sum())
-    grand = float((n * mean).sum() / n.sum())
-    spread = n.sum() - (n**2).sum() / n.sum()
-    tau2 = (
-        max(0.0, float(((n * (mean - grand) ** 2).sum() - (len(n) - 1) * sigma2) / spread))
-        if spread > 0
-        else 0.0
-    )
-    weight = n * tau2 / (n * tau2 + sigma2)
-    mu = float((weight * mean).sum() / weight.sum()) if tau2 > 0 else grand
-    own = residual[np.repeat(n > 1, n.astype(np.int64))]
+    tau2 = _between(n, mean, sigma2)
+    weight = credibility(n, sigma2, tau2) if tau2 > 0 else n
     return FittedCredibility(
-        kind="credibility", mu=mu, sigma2=sigma2, tau2=tau2, residuals=_scaled(own, sigma2)
+        kind="credibility",
+        mu=float((weight * mean).sum() / weight.sum()),
+        sigma2=sigma2,
+        tau2=tau2,
+        residuals=_scaled(residual[n[whose.which] > 1], sigma2),
     )
 
 
-def _scaled(residuals: np.ndarray, variance: float) -> np.ndarray:
-    """Scale residuals, which shrink with the means they were taken from, to the variance they should have."""
+def _between(
+    n: Float[np.ndarray, " customers"], mean: Float[np.ndarray, " customers"], sigma2: float
+) -> float:
+    """Return the variance between customers; 0 for a single one, who differs from nobody."""
+    total = n.sum()
+    spread = total - (n**2).sum() / total
+    grand = (n * mean).sum() / total
+    excess = (n * (mean - grand) ** 2).sum() - (len(n) - 1) * sigma2
+    return max(0.0, float(excess / spread)) if len(n) > 1 else 0.0
+
+
+def _scaled(residuals: Float[np.ndarray, " n"], variance: float) -> Float[np.ndarray, " n"]:
+    """Scale residuals to their variance: they shrank with the means they were taken from."""
     spread = float((residuals**2).mean())
     return residuals * np.sqrt(variance / spread) if spread > 0 else residuals

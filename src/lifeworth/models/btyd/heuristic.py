@@ -1,46 +1,47 @@
 """What a merchant would guess without a model: every table shows it."""
 
 import datetime as dt
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from pydantic import PositiveInt
 
 from lifeworth.asof.split import History
 from lifeworth.asof.summary import first_day, weeks_before
 from lifeworth.models.core import Draws, Expectations, Forecast, block_draws, forecast
 
 
-def poisson_forecast(
-    history: History, customer_id: np.ndarray, rate: Float[np.ndarray, " customers"], worth: Float[np.ndarray, " customers"],
-    horizon: int, stream: tuple[int, PositiveInt],
-) -> Forecast:  # fmt: skip
-    """Forecast customers who never leave and buy at a constant rate.
+class Guess(NamedTuple):
+    """Purchases a day and value of each (cents), by customer; `customer_id` is sorted."""
 
-    Parameters
-    ----------
-    rate
-        Purchases per day.
-    worth
-        Value of every purchase, cents.
-    stream
-        Seed, and the number of futures drawn for each customer.
-    """
-    seed, draws = stream
-    mean = rate * horizon
+    customer_id: np.ndarray
+    rate: Float[np.ndarray, " customers"]
+    worth: Float[np.ndarray, " customers"]
+
+
+def poisson_forecast(
+    history: History, guess: Guess, horizon: int, *, draws: int, seed: int
+) -> Forecast:
+    """Forecast customers who never leave and buy at a constant rate, `draws` futures of each."""
+    mean, worth = guess.rate * horizon, guess.worth
 
     def draw(rows: slice, rng: np.random.Generator) -> Draws:
-        purchases = rng.poisson(mean[rows, None], (len(mean[rows]), draws)).astype(np.float64)
+        some = mean[rows, None]
+        purchases = rng.poisson(some, (len(some), draws)).astype(np.float64)
         return Draws(purchases, purchases * worth[rows, None])
 
     expected = Expectations(
         purchases=mean, p_alive=np.ones_like(mean), p_active=-np.expm1(-mean), value=mean * worth
     )
     return forecast(
-        customer_id, horizon, history.cutoff, expected, _level(history, float(rate.sum()), horizon),
+        guess.customer_id,
+        horizon,
+        history.cutoff,
+        expected,
+        _level(history, float(guess.rate.sum()), horizon),
         block_draws(draw, len(mean), seed),
-    )  # fmt: skip
+    )
 
 
 def _level(history: History, per_day: float, horizon: int) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from pydantic import PositiveInt
 
 from lifeworth.asof.split import History
 from lifeworth.asof.summary import last_period
-from lifeworth.models.btyd.heuristic import poisson_forecast
+from lifeworth.models.btyd.heuristic import Guess, poisson_forecast
 from lifeworth.models.core import Forecast, Parameter, fitted, recipe
 
 
@@ -37,20 +37,10 @@ class FittedHeuristicLastPeriod:
     def score(self, history: History, horizon: int) -> Forecast:
         """Forecast every customer of `history` over `horizon` days."""
         done = last_period(history, horizon)
-        purchases, value = (
-            done["purchases"].to_numpy(np.float64),
-            done["value"].to_numpy(np.float64),
-        )
+        purchases, value = (done[c].to_numpy(dtype=np.float64) for c in ("purchases", "value"))
         worth = np.divide(value, purchases, out=np.zeros_like(value), where=purchases > 0)
-        customer_id = done["customer_id"].to_numpy(dtype=object)
-        return poisson_forecast(
-            history,
-            customer_id,
-            purchases / horizon,
-            worth,
-            horizon,
-            (self.seed, self.recipe.draws),
-        )
+        guess = Guess(done["customer_id"].to_numpy(dtype=object), purchases / horizon, worth)
+        return poisson_forecast(history, guess, horizon, draws=self.recipe.draws, seed=self.seed)
 
     def parameters(self) -> list[Parameter]:
         """Return none."""

@@ -4,7 +4,7 @@ import numpy as np
 from pydantic import PositiveInt
 
 from lifeworth.asof.split import History
-from lifeworth.models.btyd.heuristic import poisson_forecast
+from lifeworth.models.btyd.heuristic import Guess, poisson_forecast
 from lifeworth.models.btyd.statistics import statistics
 from lifeworth.models.core import Forecast, Parameter, fitted, recipe
 
@@ -38,9 +38,8 @@ class FittedHeuristicRate:
         """Forecast every customer of `history` over `horizon` days."""
         stats = statistics(history, time_unit_days=1.0)
         rate = np.divide(stats.x, stats.T, out=np.zeros_like(stats.x), where=stats.T > 0)
-        return poisson_forecast(
-            history, stats.customer_id, rate, stats.m, horizon, (self.seed, self.recipe.draws)
-        )
+        guess = Guess(stats.customer_id, rate, stats.m)
+        return poisson_forecast(history, guess, horizon, draws=self.recipe.draws, seed=self.seed)
 
     def parameters(self) -> list[Parameter]:
         """Return none."""

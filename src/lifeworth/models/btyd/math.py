@@ -16,6 +16,7 @@ Fader, Hardie and Lee (2005), "Counting your customers" the easy way, Marketing 
 Fader and Hardie (2013), The Gamma-Gamma model of monetary value, brucehardie.com/notes/025.
 """
 
+import itertools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -45,7 +46,7 @@ class GammaGammaParams(NamedTuple):
 def bgnbd_by_frequency(
     th: BgNbdParams, above: Float[Array, " most"], customers: Float[Array, ""]
 ) -> Float[Array, ""]:
-    """Return the part of the log-likelihood that depends on x alone (A1 A2 of the paper's equation 6), summed over customers.
+    """Return what of the log-likelihood depends on x alone (log A1 A2 of equation 6), summed.
 
     Gamma(r + x) / Gamma(r) is r (r + 1) ... (r + x - 1), so the sum over customers is one over j =
     0, 1, ...: no gamma function, nor its slow compilation, is needed.
@@ -57,13 +58,13 @@ def bgnbd_by_frequency(
     """
     j = jnp.arange(above.shape[0])
     each = jnp.log(th.r + j) + jnp.log(th.b + j) - jnp.log(th.a + th.b + j)
-    return above @ each + customers * th.r * jnp.log(th.alpha)
+    return (above * each).sum() + customers * th.r * jnp.log(th.alpha)
 
 
 def bgnbd_by_timing(
     th: BgNbdParams, x: Float[Array, " n"], t_x: Float[Array, " n"], T: Float[Array, " n"]
 ) -> Float[Array, " n"]:
-    """Return the part of the log-likelihood that depends on the times (A3 + A4 of equation 6), as a log."""
+    """Return what of the log-likelihood depends on the times (log A3 + A4 of equation 6)."""
     stays = -(th.r + x) * jnp.log(th.alpha + T)
     x1 = jnp.maximum(x, 1.0)  # inside the branch of x = 0, so that its gradient stays finite
     leaves = jnp.log(th.a) - jnp.log(th.b + x1 - 1.0) - (th.r + x1) * jnp.log(th.alpha + t_x)
@@ -80,18 +81,21 @@ def bgnbd_log_likelihood(
 
 
 def bgnbd_p_alive(th: BgNbdParams, x: Any, t_x: Any, T: Any) -> Any:
-    """Return P(alive at T); 1 where x = 0, because the BG/NBD lets nobody leave before a repeat purchase."""
+    """Return P(alive at T); 1 where x = 0, as the BG/NBD lets nobody leave before a repeat."""
     xp = x.__array_namespace__()
     x1 = xp.where(x > 0, x, xp.ones_like(x))
-    odds = (
-        xp.log(th.a / (th.b + x1 - 1.0))
-        + (th.r + x1) * xp.log1p((T - t_x) / (th.alpha + t_x))
-    )  # fmt: skip
-    return xp.where(x > 0, _sigmoid(-odds, xp), xp.ones_like(odds))
+    ratio = xp.log(th.a / (th.b + x1 - 1.0))
+    odds = ratio + (th.r + x1) * xp.log1p((T - t_x) / (th.alpha + t_x))  # of having left, as a log
+    e = xp.exp(-xp.abs(odds))  # of a number that is not positive, so it does not overflow
+    alive = xp.where(odds > 0, e, xp.ones_like(e)) / (1.0 + e)
+    return xp.where(x > 0, alive, xp.ones_like(alive))
 
 
 def bgnbd_p_active_if_alive(th: BgNbdParams, x: Any, T: Any, H: Any) -> Any:
-    """Return P(at least one purchase in (T, T + H] | alive at T): leaving takes a purchase first, so only the rate matters."""
+    """Return P(a purchase in (T, T + H] | alive at T).
+
+    Nobody leaves before it, so only the rate matters.
+    """
     xp = x.__array_namespace__()
     return -xp.expm1(-(th.r + x) * xp.log1p(H / (th.alpha + T)))
 
@@ -99,20 +103,21 @@ def bgnbd_p_active_if_alive(th: BgNbdParams, x: Any, T: Any, H: Any) -> Any:
 def bgnbd_purchases_if_alive(
     th: BgNbdParams, x: Any, T: Any, H: Any, nodes: Any, weights: Any
 ) -> Any:
-    """Return E[purchases in (T, T + H] | alive at T] by Gauss-Jacobi quadrature over p ~ Beta(a, b + x).
+    """Return E[purchases in (T, T + H] | alive at T] by Gauss-Jacobi quadrature.
 
-    The integrand has no pole, at a = 1 or anywhere (the textbook form with 2F1 has one).
+    Over p ~ Beta(a, b + x). The integrand has no pole, at a = 1 or anywhere (the textbook form with
+    2F1 has one).
 
     Parameters
     ----------
     x, T, H
-        Arrays that broadcast to shape (n,).
+        Shape (n,).
     nodes, weights
         Shape (n, K): the Beta rule of each row (`quadrature.beta_rules`).
     """
     xp = nodes.__array_namespace__()
     growth = xp.log1p(nodes * (H / (th.alpha + T))[:, None])
-    return xp.sum(weights * (-xp.expm1(-(th.r + x)[:, None] * growth)) / nodes, axis=1)
+    return (weights * -xp.expm1(-(th.r + x)[:, None] * growth) / nodes).sum(axis=1)
 
 
 def bgnbd_counts_if_alive(th: BgNbdParams, x: Any, T: Any, H: Any) -> Iterator[Any]:
@@ -126,64 +131,59 @@ def bgnbd_counts_if_alive(th: BgNbdParams, x: Any, T: Any, H: Any) -> Iterator[A
     s, z = th.r + x, H / (th.alpha + T + H)
     log_k = s * xp.log1p(-z)
     more, stays = xp.ones_like(log_k), xp.ones_like(log_k)  # P(K >= n), P(G > n)
-    n = 0
-    while True:
+    leaves = xp.zeros_like(log_k)  # P(G = n)
+    for n in itertools.count():
         k = xp.exp(log_k)
-        if n == 0:
-            yield k
-        else:
-            leaves = stays * th.a / (th.a + th.b + x + (n - 1))
-            stays = stays - leaves
-            yield k * stays + more * leaves
-        more = xp.where(more > k, more - k, xp.zeros_like(more))
+        yield k * stays + more * leaves
+        more = xp.maximum(more - k, xp.zeros_like(more))
         log_k = log_k + xp.log(z * (s + n) / (n + 1))
-        n += 1
+        leaves = stays * th.a / (th.a + th.b + x + n)
+        stays = stays - leaves
 
 
 def gamma_gamma_log_likelihood(
     th: GammaGammaParams, x: Float[Array, " n"], m: Float[Array, " n"]
 ) -> Float[Array, " n"]:
-    """Return the log-likelihood of mean spends m > 0 over x > 0 repeat purchases (note 025, equation 1a)."""
-    px = th.p * x
-    constants = gammaln(px + th.q) - gammaln(px) - gammaln(th.q)
-    return constants + gamma_gamma_kernel(th, x, m)
+    """Return the log-likelihood of mean spends m > 0 over x > 0 repeat purchases.
 
-
-def gamma_gamma_kernel(
-    th: GammaGammaParams, x: Float[Array, " n"], m: Float[Array, " n"]
-) -> Float[Array, " n"]:
-    """Return the log-likelihood less its gamma functions, which depend on x alone."""
-    px = th.p * x
-    powers = th.q * jnp.log(th.gamma) + (px - 1.0) * jnp.log(m) + px * jnp.log(x)
-    return powers - (px + th.q) * jnp.log(th.gamma + m * x)
+    Note 025, equation 1a.
+    """
+    return gamma_gamma_constants(th, x) + gamma_gamma_kernel(th, x, m)
 
 
 def gamma_gamma_constants(
     th: GammaGammaParams, x: Float[Array, " distinct"]
 ) -> Float[Array, " distinct"]:
-    """Return log Gamma(p x + q) - log Gamma(p x) - log Gamma(q) with one call of the gamma function, which compiles slowly."""
+    """Return log Gamma(p x + q) - log Gamma(p x) - log Gamma(q), which depends on x alone."""
     px = th.p * x
+    # one call of the gamma function for all three: it compiles slowly
     each = gammaln(jnp.concatenate([px + th.q, px, jnp.atleast_1d(th.q)]))
     n = x.shape[0]
     return each[:n] - each[n : 2 * n] - each[-1]
 
 
+def gamma_gamma_kernel(
+    th: GammaGammaParams, x: Float[Array, " n"], m: Float[Array, " n"]
+) -> Float[Array, " n"]:
+    """Return the log-likelihood less `gamma_gamma_constants`."""
+    px = th.p * x
+    powers = th.q * jnp.log(th.gamma) + (px - 1.0) * jnp.log(m) + px * jnp.log(x)
+    return powers - (px + th.q) * jnp.log(th.gamma + m * x)
+
+
 def gamma_gamma_mean(th: GammaGammaParams, x: Any, m: Any) -> Any:
-    """Return E[value of a purchase | x, m] = p (gamma + x m) / (p x + q - 1), for p x + q > 1 (note 025, equation 5)."""
+    """Return E[value of a purchase | x, m] = p (gamma + x m) / (p x + q - 1).
+
+    For p x + q > 1 (note 025, equation 5).
+    """
     return th.p * (th.gamma + x * m) / (th.p * x + th.q - 1.0)
 
 
 def gamma_gamma_mean_swapped(th: GammaGammaParams, x: Any, m: Any) -> Any:
-    """Return (q + x)(gamma + x m) / ((q - 1)(p + x)), a formula in circulation that is not the Gamma-Gamma posterior mean.
+    """Return (q + x)(gamma + x m) / ((q - 1)(p + x)), which is not the posterior mean.
 
-    It swaps the roles of p and q and does not tend to m as x grows: with p = 6, q = 4.5, gamma =
-    2000, x = 5, m = 11591 it gives 14,794.09 where the posterior mean is 10,738.21. Kept so that
-    figures made with it can be reproduced; never the default.
+    A formula in circulation that swaps the roles of p and q and does not tend to m as x grows: with
+    p = 6, q = 4.5, gamma = 2000, x = 5, m = 11591 it gives 14,794.09 where the posterior mean is
+    10,738.21. Kept so that figures made with it can be reproduced; never the default.
     """
     return (th.q + x) * (th.gamma + x * m) / ((th.q - 1.0) * (th.p + x))
-
-
-def _sigmoid(z: Any, xp: Any) -> Any:
-    # exp of a non-positive number on both sides, so neither overflows
-    e = xp.exp(-xp.abs(z))
-    return xp.where(z >= 0, 1.0 / (1.0 + e), e / (1.0 + e))

@@ -1,32 +1,37 @@
 """Gauss rules for expectations over a Beta distribution."""
 
-import math
-
 import numpy as np
 from jaxtyping import Float
 from scipy.linalg import eigh_tridiagonal
 
-LEAST_NODES, MOST_NODES = 32, 512
+MOST_NODES = 512
+ERROR = 1e-12
+NEAREST = 1e-30
+"""Least distance of a node from 0, so that there is no division by 0 in float32 either."""
 
 
-def nodes_needed(c: float, error: float = 1e-14) -> int:
-    """Return how many Gauss nodes integrate (1 + c p)^-s over p in [0, 1] to about `error`.
+def nodes_needed(s: Float[np.ndarray, " n"], c: Float[np.ndarray, " n"]) -> int:
+    """Return how many nodes give E[(1 - (1 + c p)^-s) / p] to a relative error of about ERROR.
 
-    The integrand is analytic up to its branch point at p = -1/c; the rule converges like rho^(-2
-    K), where rho is the sum of the semi-axes of the Bernstein ellipse through that point
-    (Trefethen, Approximation Theory and Practice, theorem 19.3).
+    For the worst of the rows, and at most MOST_NODES, which are too few for 1e-9 where both are
+    large (s c above 50,000). A K-point rule errs by at most 4 M rho^(-2K) where the integrand is
+    below M inside a Bernstein ellipse of [0, 1] with parameter rho (Trefethen, Approximation Theory
+    and Approximation Practice, theorem 19.3); the ellipse ends at p = -w / c, short of the branch
+    point at -1 / c, and the best of some w is taken.
     """
-    if c <= 0:
-        return LEAST_NODES
-    z = 1.0 + 2.0 / c
-    rho = z + math.sqrt(z * z - 1.0)
-    return min(max(LEAST_NODES, math.ceil(-math.log(error) / (2.0 * math.log(rho)))), MOST_NODES)
+    w = np.linspace(0.02, 0.98, 25)
+    s, c = s[:, None], c[:, None]
+    y = -s * np.log1p(-w)
+    growth = y + np.log(-np.expm1(-y) / (w * s))  # log of the integrand's peak over s c
+    log_rho = 2.0 * np.arcsinh(np.sqrt(w / c))
+    nodes = (np.log(4.0 / ERROR) + growth + np.log1p(s * c)) / (2.0 * log_rho)
+    return min(int(np.ceil(nodes.min(axis=1).max())), MOST_NODES)
 
 
 def beta_rules(
     a: float, b: Float[np.ndarray, " n"], K: int
 ) -> tuple[Float[np.ndarray, " n {K}"], Float[np.ndarray, " n {K}"]]:
-    """Return nodes in (0, 1) and weights (rows sum to 1) of the K-point Gauss rules of Beta(a, b_i).
+    """Return nodes in (0, 1) and weights (rows sum to 1) of the K-point Gauss rules of Beta(a, b).
 
     Golub and Welsch (1969): eigenvalues of the Jacobi recurrence; no gamma function, so nothing
     overflows for large b.
@@ -34,11 +39,12 @@ def beta_rules(
     n, m = np.arange(K), np.arange(1, K)
     al, be = b[:, None] - 1.0, a - 1.0  # (1 - z)^al (1 + z)^be on [-1, 1]
     ab = al + be
-    with np.errstate(divide="ignore", invalid="ignore"):  # 0/0 at n = 0 or m = 1 is set right below
+    two = 2 * m + ab
+    with np.errstate(divide="ignore", invalid="ignore"):  # 0/0 at n = 0 or m = 1 is set below
         centre = (be**2 - al**2) / ((2 * n + ab) * (2 * n + ab + 2))
-        side = 4 * m * (m + al) * (m + be) * (m + ab) / ((2 * m + ab) ** 2 * (2 * m + ab + 1) * (2 * m + ab - 1))  # fmt: skip
+        side = 4 * m * (m + al) * (m + be) * (m + ab) / (two**2 * (two + 1) * (two - 1))
     centre[:, :1] = (be - al) / (ab + 2)
     side[:, :1] = 4 * (1 + al) * (1 + be) / ((2 + ab) ** 2 * (3 + ab))
     rules = [eigh_tridiagonal(d, e) for d, e in zip(centre, np.sqrt(side), strict=True)]
     z, first = np.array([z for z, _ in rules]), np.array([vectors[0] for _, vectors in rules])
-    return np.clip((z + 1) / 2, 1e-300, 1.0), first**2
+    return np.clip((z + 1) / 2, NEAREST, 1.0), first**2

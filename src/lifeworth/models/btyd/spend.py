@@ -10,7 +10,7 @@ from lifeworth.models.btyd.gamma_gamma import FittedGammaGamma, fit_gamma_gamma
 from lifeworth.models.btyd.statistics import Statistics
 
 SpendName = Literal["gamma_gamma", "gamma_gamma_swapped", "credibility"]
-"""Gamma-Gamma; the formula in circulation that is not its posterior mean; Bühlmann credibility, for margins that can be negative."""
+"""The second is a formula in circulation; the third is for margins that can be negative."""
 
 FittedSpend = Annotated[FittedGammaGamma | FittedCredibility, Field(discriminator="kind")]
 
@@ -19,8 +19,6 @@ def fit_spend(
     name: SpendName, stats: Statistics, history: History
 ) -> FittedGammaGamma | FittedCredibility:
     """Fit the named model of spend to the repeat purchases."""
-    return (
-        fit_credibility(history)
-        if name == "credibility"
-        else fit_gamma_gamma(stats.x, stats.m, name)
-    )
+    if name == "credibility":
+        return fit_credibility(history)
+    return fit_gamma_gamma(stats.x, stats.m, name)

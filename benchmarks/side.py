@@ -1,0 +1,57 @@
+"""A side of a benchmark, in a process of its own.
+
+`python -m benchmarks.side MODULE FUNCTION FOLDER SIZES ANSWER` calls FUNCTION of MODULE and writes
+what it returns, with the costs of its stages, to the file ANSWER.
+"""
+
+import importlib
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.measure import Run, Stages, measured
+
+Sizes = dict[str, int]
+
+
+class Task(NamedTuple):
+    """What a side is given: the folder with the data, the sizes, and where to time its stages."""
+
+    folder: Path
+    sizes: Sizes
+    stage: Stages
+
+
+Work = Callable[[Task], dict[str, Any]]
+"""A function of a claim's module; it imports what it needs itself, for that is part of the cost."""
+
+
+def in_process(work: Work, folder: Path, sizes: Sizes, cache: Path) -> Run:
+    """Run `work` in a new process that keeps compiled code in `cache`."""
+    answer = folder / f"{work.__name__}.answer.json"
+    words = [work.__module__, work.__name__, folder, json.dumps(sizes), answer]
+    command = [sys.executable, "-m", "benchmarks.side", *words]
+    run = measured(command, env={"XDG_CACHE_HOME": str(cache)})
+    return run._replace(**json.loads(answer.read_text(encoding="utf-8")))
+
+
+def told_by(work: Work, folder: Path) -> dict[str, Any]:
+    """Return what `work` returned when it last ran in `folder`."""
+    text = (folder / f"{work.__name__}.answer.json").read_text(encoding="utf-8")
+    return json.loads(text)["told"]
+
+
+def main() -> None:
+    """Do what the command line says."""
+    module, function, folder, sizes, answer = sys.argv[1:]
+    work = getattr(importlib.import_module(module), function)
+    stages = Stages()
+    told = work(Task(Path(folder), json.loads(sizes), stages))
+    said = json.dumps({"stages": stages.costs, "told": told})
+    Path(answer).write_text(said, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

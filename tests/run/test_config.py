@@ -1,0 +1,111 @@
+"""The strict shape of a run: what does not fit is refused by name."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from lifeworth.models.btyd import BgNbd
+from lifeworth.run.config import RunConfig, build, read
+from lifeworth.run.words import Words, described
+from lifeworth.run.words import read as read_words
+from lifeworth.tables.errors import InputError
+
+CHOICES: dict[str, str | None] = {
+    "data": "cdnow", "model": "btyd_bgnbd", "experiment": None,
+    "model@baselines.rate": "btyd_heuristic_rate",
+}
+
+
+def plain(**changes: Any) -> dict[str, Any]:
+    node = {
+        "data": {"_target_": "lifeworth.tables.sources.Cdnow", "which": "sample", "folder": None},
+        "split": {
+            "cutoff": "1997-10-01", "horizon_days": 273, "window_days": None, "cuts": 1,
+            "purchase": "day", "every_days": 30, "score_at": "cutoff",
+        },
+        "model": {
+            "_target_": "lifeworth.models.btyd.BgNbd",
+            "time_unit_days": 7, "spend": "gamma_gamma", "draws": 500,
+        },
+        "baselines": {"rate": {"_target_": "lifeworth.models.btyd.HeuristicRate", "draws": 500}},
+        "hardware": {"platform": "cpu"},
+        "tiers": {"VIP": 0.9, "High": 0.7, "Med": 0.4},
+        "seed": 0, "title": None, "resamples": 200, "tracking_uri": None,
+    }
+    for path, value in changes.items():
+        group, _, field = path.partition("__")
+        node[group] = node[group] | {field: value} if field else value
+    return node
+
+
+def made(**changes: Any) -> RunConfig:
+    return read(plain(**changes), CHOICES)
+
+
+def test_a_whole_configuration_becomes_typed_objects() -> None:
+    config = made()
+    assert config.model == BgNbd(time_unit_days=7, spend="gamma_gamma", draws=500)
+    assert config.split.cutoff == dt.date(1997, 10, 1)
+    assert config.names.experiment == "cdnow_btyd_bgnbd"
+    assert list(config.baselines) == ["btyd_heuristic_rate"]
+
+
+def test_a_baseline_that_is_the_model_is_not_run_twice() -> None:
+    assert made(model=plain()["baselines"]["rate"]).baselines == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"model__drawz": 3}, "model: there is no 'drawz', did you mean 'draws'"),
+        ({"model__draws": "many"}, "model: draws = 'many'"),
+        ({"model__draws": 0}, "greater than 0"),
+        ({"model__spend": "gama_gama"}, "'gamma_gamma'"),
+        ({"model___target_": "os.system"}, "'os.system' is not part of lifeworth"),
+        ({"model___target_": "lifeworth.models.btyd.Oracle"}, "'lifeworth.models.btyd.Oracle'"),
+        ({"split__cutoff": "soon"}, "split: cutoff = 'soon'"),
+        ({"split__horizon_days": -1}, "split: horizon_days = -1"),
+        ({"split__purchase": "week"}, "split: purchase = 'week'"),
+        ({"seed": -1}, "run: seed = -1"),
+        ({"hardware__platform": "tpu"}, "hardware: platform = 'tpu'"),
+        ({"colour": "red"}, "there is no 'colour'"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError) as refused:
+        made(**changes)
+    assert said in str(refused.value)
+
+
+def test_a_missing_field_is_named() -> None:
+    node = plain()["model"]
+    del node["draws"]
+    with pytest.raises(InputError, match=r"model: draws is missing; give draws=\.\.\."):
+        build("model", node)
+
+
+class Asked(Words):
+    to: str
+    often: int = 1
+
+
+def test_words_are_read_into_types() -> None:
+    assert read_words("ask", ["to=a=b", "often=3"], Asked) == Asked(to="a=b", often=3)
+    assert "required" in described(Asked)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["to"], "'to' is not NAME=VALUE"),
+        (["to=a", "to=b"], "to is given twice, 'a' and 'b'"),
+        (["often=3"], "to is missing"),
+        (["to=a", "oftn=3"], "did you mean 'often'"),
+        (["to=a", "often=x"], "often = 'x'"),
+    ],
+)
+def test_wrong_words_are_named(words: list[str], said: str) -> None:
+    with pytest.raises(InputError) as refused:
+        read_words("ask", words, Asked)
+    assert said in str(refused.value)
