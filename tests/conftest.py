@@ -8,16 +8,20 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis
 import ibis
 import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf, open_dict
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from lifeworth.run.config import RunConfig
 
 os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"  # (3,) against (3, 1) is an error, not a matrix
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -56,6 +60,24 @@ def data_folder() -> Path:
     folder = Path(named)
     assert folder.is_dir(), f"LIFEWORTH_DATA={named} is not a folder"
     return folder
+
+
+@pytest.fixture(scope="session")
+def composed() -> Callable[..., "RunConfig"]:
+    """Return a function that composes conf/run.yaml with overrides, as the command does."""
+    from lifeworth.run.conf import conf_folder
+    from lifeworth.run.config import read
+
+    def compose_run(*overrides: str) -> "RunConfig":
+        with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+            config = compose("run", list(overrides), return_hydra_config=True)
+            choices = dict(config.hydra.runtime.choices)
+            with open_dict(config):
+                del config["hydra"]
+            plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        return read(dict(plain), choices)
+
+    return compose_run
 
 
 @pytest.fixture

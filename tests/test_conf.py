@@ -1,15 +1,11 @@
 """Every file of conf/ composes, keeps to its form, and every experiment runs."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf, open_dict
 
 from lifeworth.run.conf import conf_folder
-from lifeworth.run.config import RunConfig, read
 from lifeworth.run.main import run
 
 CONF = conf_folder()
@@ -23,18 +19,8 @@ LOCAL = {"clv_cdnow", "clv_cdnow_sample", "clv_simulated"}
 """Experiments that need no file of the user's."""
 
 
-def composed(*overrides: str) -> RunConfig:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("run", list(overrides), return_hydra_config=True)
-        choices: dict[str, Any] = dict(config.hydra.runtime.choices)
-        with open_dict(config):
-            del config["hydra"]
-        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    return read(dict(plain), choices)
-
-
 @pytest.mark.parametrize("option", OPTIONS)
-def test_every_option_composes_into_a_run(option: str) -> None:
+def test_every_option_composes_into_a_run(composed, option: str) -> None:
     group, name = option.split("=")
     config = composed(option, *NEEDED.get(option, []))
     if group in ("data", "model"):
@@ -42,14 +28,14 @@ def test_every_option_composes_into_a_run(option: str) -> None:
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
-def test_an_experiment_is_deltas_only(experiment: str) -> None:
+def test_an_experiment_is_deltas_only(composed, experiment: str) -> None:
     text = (CONF / "experiment" / f"{experiment}.yaml").read_text()
     assert text.startswith("# @package _global_\n# ")
     assert "_target_" not in text
     assert composed(f"experiment={experiment}").names.experiment == experiment
 
 
-def test_values_of_an_experiment_win_over_the_defaults() -> None:
+def test_values_of_an_experiment_win_over_the_defaults(composed) -> None:
     config = composed("experiment=clv_cdnow")
     assert config.split.horizon_days == 273
     assert config.split.window_days is None
@@ -65,7 +51,7 @@ def test_a_model_is_flat(path: Path) -> None:
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_runs(
-    experiment: str, tmp_path: Path, request: pytest.FixtureRequest
+    composed, experiment: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     where = [f"tracking_uri=sqlite:///{tmp_path / 'mlflow.db'}"]
     if experiment not in LOCAL:

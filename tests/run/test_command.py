@@ -105,7 +105,7 @@ MAPPED = ["customer_id=Kunde", "ordered_at=Datum", "amount=Betrag"]
 
 @pytest.mark.parametrize(
     ("amount", "said"),
-    [("-3.00", "1 of 3 rows have amount_cents < 0"), ("three", "'three'")],
+    [("-3.00", "1 of 3 rows have amount_cents < 0")],
 )
 def test_bad_rows_of_a_file_are_named(lifeworth, amount: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_text(ORDERS.format(amount))

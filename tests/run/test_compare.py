@@ -9,6 +9,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from lifeworth.run.cli import main
 from lifeworth.run.compare import FACTS, runs
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "compare_runs.py"
@@ -39,12 +40,17 @@ def test_runs_of_an_empty_store_is_an_empty_frame(tmp_path: Path) -> None:
     assert list(frame.columns) == list(FACTS)
 
 
-def test_the_command_compares_and_says_what_there_is_not(lifeworth, done, tmp_path: Path) -> None:
-    told = lifeworth("compare", cwd=done.cwd)
-    assert told.status == 0
-    assert "btyd_bgnbd" in told.out
-    assert "no runs here" in lifeworth("compare", cwd=tmp_path).err
-    assert "no column 'luck'" in lifeworth("compare", "sort=luck", cwd=done.cwd).err
+def test_the_command_compares_and_says_what_there_is_not(
+    done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(done.cwd)
+    assert main(["compare"]) == 0
+    assert "btyd_bgnbd" in capsys.readouterr().out
+    assert main(["compare", "sort=luck"]) == 2
+    assert "no column 'luck'" in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path)
+    assert main(["compare"]) == 2
+    assert "no runs here" in capsys.readouterr().err
 
 
 def test_processes_may_start_on_a_fresh_store_together(tmp_path: Path) -> None:

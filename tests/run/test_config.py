@@ -12,7 +12,9 @@ from lifeworth.run.words import read as read_words
 from lifeworth.tables.errors import InputError
 
 CHOICES: dict[str, str | None] = {
-    "data": "cdnow", "model": "btyd_bgnbd", "experiment": None,
+    "data": "cdnow",
+    "model": "btyd_bgnbd",
+    "experiment": None,
     "model@baselines.rate": "btyd_heuristic_rate",
 }
 
@@ -21,17 +23,27 @@ def plain(**changes: Any) -> dict[str, Any]:
     node = {
         "data": {"_target_": "lifeworth.tables.sources.Cdnow", "which": "sample", "folder": None},
         "split": {
-            "cutoff": "1997-10-01", "horizon_days": 273, "window_days": None, "cuts": 1,
-            "purchase": "day", "every_days": 30, "score_at": "cutoff",
+            "cutoff": "1997-10-01",
+            "horizon_days": 273,
+            "window_days": None,
+            "cuts": 1,
+            "purchase": "day",
+            "every_days": 30,
+            "score_at": "cutoff",
         },
         "model": {
             "_target_": "lifeworth.models.btyd.BgNbd",
-            "time_unit_days": 7, "spend": "gamma_gamma", "draws": 500,
+            "time_unit_days": 7,
+            "spend": "gamma_gamma",
+            "draws": 500,
         },
         "baselines": {"rate": {"_target_": "lifeworth.models.btyd.HeuristicRate", "draws": 500}},
         "hardware": {"platform": "cpu"},
         "tiers": {"VIP": 0.9, "High": 0.7, "Med": 0.4},
-        "seed": 0, "title": None, "resamples": 200, "tracking_uri": None,
+        "seed": 0,
+        "title": None,
+        "resamples": 200,
+        "tracking_uri": None,
     }
     for path, value in changes.items():
         group, _, field = path.partition("__")

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from lifeworth.run import export as exporting
+from lifeworth.run.cli import main
 from lifeworth.run.export import COLUMNS, export
 from lifeworth.tables.errors import InputError
 
@@ -81,10 +82,11 @@ def test_a_crash_leaves_no_half_written_bundle(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_command_exports_the_latest_run(lifeworth, done, tmp_path: Path) -> None:
-    told = lifeworth("export", "run=latest", f"to={tmp_path / 'bundle'}", cwd=done.cwd)
-    assert told.status == 0, told.err
-    assert "2,357 customers" in told.out
-    wrong = lifeworth("export", "run=nothing", "to=bundle", cwd=done.cwd)
-    assert wrong.status == 2
-    assert "lifeworth compare lists them" in wrong.err
+def test_the_command_exports_the_latest_run(
+    done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(done.cwd)
+    assert main(["export", "run=latest", f"to={tmp_path / 'bundle'}"]) == 0
+    assert "2,357 customers" in capsys.readouterr().out
+    assert main(["export", "run=nothing", "to=bundle"]) == 2
+    assert "lifeworth compare lists them" in capsys.readouterr().err

@@ -45,7 +45,7 @@ def run(config: RunConfig, folder: Path) -> dict[str, Any]:
             "acquired_earlier": _earlier(tables, judged[-1][0].scored.history),
         }
         shown = evidence(config, judged, final, card | told)
-        report = write_report(shown, folder / "report.html")
+        report = write_report(shown, folder / outputs.REPORT)
         step("keeping the run in MLflow")
         tracking.keep(config, card, folder)
     print_summary(shown, console, _short(report))

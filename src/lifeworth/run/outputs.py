@@ -15,6 +15,11 @@ from lifeworth.models.core import QUANTILES, Fitted, Forecast
 from lifeworth.run.judging import Judged
 from lifeworth.tables.core import Tables
 
+REPORT = "report.html"
+
+FILES = ("scorecard.json", "scores.parquet", "params.json", "fitted")
+"""What `write` leaves, beside the report."""
+
 MONEY = ("expected_value", "value_sd", *QUANTILES)
 """Columns of scores.parquet in integer cents."""
 

@@ -12,6 +12,7 @@ from mlflow.entities import Metric, Param
 
 from lifeworth.run.config import RunConfig
 from lifeworth.run.kept import client_of, file_of, locked
+from lifeworth.run.outputs import FILES, REPORT
 
 LONGEST = 6_000
 """Longest parameter value MLflow takes."""
@@ -28,7 +29,8 @@ def keep(config: RunConfig, card: dict[str, Any], folder: Path) -> None:
         metrics = [Metric(n, v, started, 0) for n, v in numbers.items() if math.isfinite(v)]
         params = [Param(n, v[:LONGEST]) for n, v in _flat(config.composed).items()]
         client.log_batch(run_id, metrics=metrics, params=params)
-        client.log_artifacts(run_id, str(folder))
+        for name in (*FILES, REPORT):
+            client.log_artifact(run_id, str(folder / name))
 
 
 @contextmanager
