@@ -9,7 +9,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
@@ -19,39 +19,38 @@ from benchmarks.measure import Run, measured
 from benchmarks.side import Task, in_process
 
 NAME = "end_to_end"
-WORDS = ("run", "experiment=clv_cdnow", "data.folder=null")
+WORDS = ["run", "experiment=clv_cdnow", "data.folder=null"]
+SMALL = [*WORDS, "debug=fast"]
 
 
 def main(words: list[str] | None = None) -> None:
     """Measure."""
     given = parser(str(__doc__), repeats=3).parse_args(words)
-    repeats = 1 if given.small else given.repeats
+    repeats, run = (1, SMALL) if given.small else (given.repeats, WORDS)
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         sides = take_turns([
-            Side("lifeworth, cold", lambda i: once(home / str(i)), repeats),
-            Side("lifeworth, warm", lambda i: once(home / str(i)), repeats),
+            Side("lifeworth, cold", lambda _: once(home, run), 1),
+            Side("lifeworth, warm", lambda _: once(home, run), repeats),
         ])  # fmt: skip
-        warm = home / "0"
-        stages = in_process(staged, warm, {}, cache=warm / "cache").told
+        stages = in_process(staged, home, {"small": int(given.small)}, cache=home / "cache").told
     record(NAME, [Case({}, sides, {"stages_wall_seconds": stages})], given.results)
 
 
-def once(folder: Path) -> Run:
+def once(folder: Path, words: Sequence[str]) -> Run:
     """Run once; outputs, MLflow's store and compiled code are kept in `folder`."""
-    folder.mkdir(exist_ok=True)
     own = {"XDG_CACHE_HOME": str(folder / "cache"), "MLFLOW_TRACKING_URI": ""}
-    return measured([Path(sys.executable).with_name("lifeworth"), *WORDS], folder=folder, env=own)
+    return measured([Path(sys.executable).with_name("lifeworth"), *words], folder=folder, env=own)
 
 
 def staged(task: Task) -> dict[str, float]:
     """Run once more, warm, and return the wall seconds of what the progress bar names."""
-    from lifeworth.run import main as pipeline
-    from lifeworth.run.cli import main as lifeworth
-
     os.chdir(task.folder)
     os.environ.pop("MLFLOW_TRACKING_URI", None)
-    begun: dict[str, float] = {}
+    begun = {"importing and composing": time.perf_counter()}
+
+    from lifeworth.run import main as pipeline
+    from lifeworth.run.cli import main as lifeworth
 
     @contextmanager
     def steps(*shown: object) -> Iterator[object]:
@@ -59,7 +58,7 @@ def staged(task: Task) -> dict[str, float]:
         yield lambda does: begun.setdefault(does, time.perf_counter())
 
     with mock.patch.object(pipeline, "steps", steps):
-        lifeworth(list(WORDS))
+        lifeworth(SMALL if task.sizes["small"] else WORDS)
     ends = [*list(begun.values())[1:], time.perf_counter()]
     pairs = zip(begun.items(), ends, strict=True)
     return {does: round(end - began, 2) for (does, began), end in pairs}

@@ -15,6 +15,9 @@ PACKAGES = (
     "pandas", "pyarrow", "scipy",
 )  # fmt: skip
 
+LOAD_BEFORE = os.getloadavg()[0]
+"""Of the last minute before anything was measured: above about 0.5, distrust wall times."""
+
 
 def circumstances() -> dict[str, Any]:
     """Return machine, load before the start, versions, commit, and the date in UTC."""
@@ -27,7 +30,7 @@ def circumstances() -> dict[str, Any]:
             "cores": _cores(),
             "memory_gib": round(_memory_bytes() / 2**30, 1),
             "os": platform.platform(),
-            "load_before": round(os.getloadavg()[0], 2),
+            "load_before": round(LOAD_BEFORE, 2),
         },
         "versions": {"python": platform.python_version(), **_versions()},
     }

@@ -47,12 +47,13 @@ class Stages:
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
-        """Add what happens inside to stage `name`."""
+        """Take what happens inside for stage `name`."""
         cpu, wall = cpu_seconds(), time.perf_counter()
-        yield
-        cost = self.costs.setdefault(name, {"cpu_seconds": 0.0, "wall_seconds": 0.0})
-        cost["cpu_seconds"] += cpu_seconds() - cpu
-        cost["wall_seconds"] += time.perf_counter() - wall
+        try:
+            yield
+        finally:  # a fit that does not converge has cost what it cost
+            spent = {"cpu_seconds": cpu_seconds() - cpu, "wall_seconds": time.perf_counter() - wall}
+            self.costs[name] = spent
 
 
 def cpu_seconds() -> float:

@@ -18,7 +18,6 @@ NAME = "summary"
 STAGE = "summary"
 """Reading the file included."""
 
-
 ORDERS = """
     printf('o%08d', row_number() OVER ()) AS order_id, printf('c%07d', customer) AS customer_id,
     ordered_at, 'EUR' AS currency, amount_cents, 0::BIGINT AS discount_cents,
@@ -50,7 +49,7 @@ def measure(sizes: Sizes, repeats: int) -> Case:
         run(make)
         sides = take_turns([
             Side("lifeworth", lambda _: run(ours), repeats),
-            Side("lifetimes", lambda _: run(peer), repeats),
+            Side("lifetimes", lambda _: run(peer), (repeats + 1) // 2),
             Side("lifetimes, numbered", lambda _: run(peer_numbered), 1),
         ])  # fmt: skip
         return Case(sizes, sides, run(check).told)

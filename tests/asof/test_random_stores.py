@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 import ibis
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from lifeworth.asof.split import cut, latest
@@ -30,7 +30,8 @@ MIDNIGHT = dt.datetime.combine(CUTOFF, dt.time())
 EPOCH = dt.datetime.combine(dt.date(1970, 1, 1), dt.time())
 HORIZON = 24
 DAY, SECOND, TICK = dt.timedelta(days=1), dt.timedelta(seconds=1), dt.timedelta(microseconds=1)
-FEW = settings(max_examples=25)
+FEW = settings(max_examples=8, phases=set(Phase) - {Phase.explain})
+"""A query takes some 50 ms to compile: few stores, each of many orders."""
 
 edges = st.sampled_from([0, 1, 999_999, 1_000_000, 43_200_000_000, 86_399_500_000, 86_399_999_999])
 microseconds = edges | st.integers(0, 86_399_999_999)
@@ -40,11 +41,12 @@ cents = st.integers(0, 500)
 @st.composite
 def moments(draw, first=-40, last=40):
     """A time near the cut-off: often at the edge of a day or a second."""
-    return MIDNIGHT + draw(st.integers(first, last - 1)) * DAY + draw(microseconds) * TICK
+    near = st.integers(max(first, -2), min(last, 2) - 1)
+    return MIDNIGHT + draw(near | st.integers(first, last - 1)) * DAY + draw(microseconds) * TICK
 
 
 @st.composite
-def rows(draw, customers="abcde", first=-40, last=40):
+def rows(draw, customers="abcdefgh", first=-40, last=40):
     returned = draw(st.booleans())
     return {
         "customer_id": draw(st.sampled_from(customers)),
@@ -65,7 +67,7 @@ def stores(draw):
     """Orders on both sides of the cut-off, some of them twice and some at its very edge."""
     before, after = draw(rows(last=0)), draw(rows(first=0, last=HORIZON))
     edge = [{**before, "ordered_at": MIDNIGHT - TICK}, {**after, "ordered_at": MIDNIGHT}]
-    some = edge + draw(st.lists(rows(), max_size=25))
+    some = edge + draw(st.lists(rows(), min_size=20, max_size=60))
     return some + [some[i] for i in draw(st.lists(st.integers(0, len(some) - 1), max_size=3))]
 
 
@@ -151,7 +153,8 @@ def twin_weeks(bought, known, weeks, *, skip=0):
     ats = [at for c, values in bought.items() if c in known for at in list(values)[skip:]]
     count = Counter((at - MIDNIGHT) // (7 * DAY) for at in ats)
     starts = [CUTOFF + 7 * week * DAY for week in weeks]
-    return pd.DataFrame({"week_start": starts, "purchases": [count[week] for week in weeks]})
+    frame = pd.DataFrame({"week_start": starts, "purchases": [count[week] for week in weeks]})
+    return frame.astype({"purchases": "int64"})
 
 
 @FEW
@@ -257,7 +260,7 @@ def test_nothing_after_the_cutoff_changes_any_table_of_a_history():
     assert other.new_customers() > future.new_customers() > 0
 
 
-@FEW
+@settings(FEW, max_examples=4)
 @given(stores(), st.randoms(), st.sampled_from(["day", "order"]))
 def test_the_order_of_rows_does_not_matter(orders, random, purchase):
     mixed = random.sample(orders, len(orders))

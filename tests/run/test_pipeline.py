@@ -15,8 +15,13 @@ from lifeworth.run.main import cuts, run
 from lifeworth.tables.sources import Simulated
 
 SPLIT = {
-    "cutoff": None, "horizon_days": 90, "window_days": None, "purchase": "day",
-    "cuts": 1, "every_days": 30, "score_at": "cutoff",
+    "cutoff": None,
+    "horizon_days": 90,
+    "window_days": None,
+    "purchase": "day",
+    "cuts": 1,
+    "every_days": 30,
+    "score_at": "cutoff",
 }
 
 

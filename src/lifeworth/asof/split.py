@@ -182,7 +182,7 @@ def _inside(at: ir.Column, start: dt.date | None, end: dt.date) -> ir.BooleanVal
 
 
 def _midnight(day: dt.date) -> ir.TimestampValue:
-    return ibis.timestamp(day.year, day.month, day.day, 0, 0, 0)
+    return ibis.timestamp(day.isoformat())  # a literal: Spark cannot build one from its parts
 
 
 def _of(tables: Tables, known: ir.Table) -> Tables:

@@ -1,8 +1,8 @@
 """Customers in numbers: the BTYD summary of a History, the outcomes of a Future, weekly purchases.
 
-Everything up to the last step is one Ibis expression of whole numbers, so that every backend finds
-the same to the last bit. Time is read off the clock of a timestamp, never as seconds since an epoch
-that a session's time zone would shift.
+Everything up to the last division is whole numbers, in one Ibis expression, so that every backend
+finds the same to the last bit. A moment is read as day, hour, minute and second: as seconds since
+1970 it has a fraction on DuckDB and none on Spark.
 """
 
 import datetime as dt
@@ -137,7 +137,8 @@ def _tick(at: Deferred, purchase: Purchase) -> Deferred:
     day = at.date().epoch_days()
     if purchase == "day":
         return day
-    return ((day * 24 + at.hour()) * 60 + at.minute()) * 60 + at.second()
+    second = at.second().cast("int64")  # Spark's second has a fraction, DuckDB's has none
+    return ((day * 24 + at.hour()) * 60 + at.minute()) * 60 + second
 
 
 def _repeats(bought: ir.Table) -> ir.Table:

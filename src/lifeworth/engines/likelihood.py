@@ -19,6 +19,15 @@ Z95 = 1.959963984540054
 FLAT = 1e-6
 """Gain in log-likelihood, still to be had by a Newton step, at which a maximum is reached."""
 
+NEAR = 0.1
+"""Distance from a bound, in the log, at which a parameter is taken to be on it."""
+
+LEVEL = 1e-3
+"""Slope and curvature, in the log, below which the data leave a direction open."""
+
+HARDLY = 2.0
+"""Standard error in the log above which a user is told: the interval spans a factor of 2,500."""
+
 Data = Any
 LogLikelihood = Callable[[Float[jax.Array, " parameters"], Data], Float[jax.Array, ""]]
 Vector = Float[np.ndarray, " parameters"]
@@ -32,11 +41,19 @@ class FitError(InputError):
 
 @dataclass(frozen=True, kw_only=True)
 class Positive:
-    """A positive parameter: where to start, and the bounds at which it has run away."""
+    """A positive parameter: where to start, and the bounds at which it has run away.
+
+    Attributes
+    ----------
+    per
+        Name of an earlier parameter to which start and bounds are a ratio, for one that has meaning
+        only together with it: where the other is hardly determined, their ratio still is.
+    """
 
     start: float
     low: float
     high: float
+    per: str | None = None
     ran_low: str = "the data do not bound it from below"
     ran_high: str = "the data do not bound it from above"
 
@@ -58,8 +75,8 @@ class Maximum:
     Attributes
     ----------
     notes
-        One sentence for every parameter that ran to a bound: which, to what, what it means and what
-        to try.
+        One sentence for every parameter that ran to a bound, or that the data leave open: which,
+        to what, what it means and what to try.
     """
 
     estimates: dict[str, Estimate]
@@ -82,17 +99,29 @@ class Peak:
     gradient: Float[np.ndarray, " free"]
     curvature: Float[np.ndarray, "free free"]
 
-    def is_convex(self) -> bool:
-        """Say whether the loss curves upwards in every direction."""
-        return bool((np.linalg.eigvalsh(self.curvature) > 0).all())
+    def axes(self) -> tuple[Float[np.ndarray, " free"], Float[np.ndarray, "free free"]]:
+        """Return curvatures along the axes, where they are LEVEL the least there is, and axes."""
+        width, axes = np.linalg.eigh(self.curvature)
+        return np.where(np.abs(width) < LEVEL, LEVEL, width), axes
+
+    def covariance(self) -> Float[np.ndarray, "free free"]:
+        """Return the inverse of the curvature."""
+        width, axes = self.axes()
+        return (axes / width) @ axes.T
 
     def step(self) -> Float[np.ndarray, " free"]:
         """Return the Newton step to the minimum."""
-        return -np.linalg.solve(self.curvature, self.gradient)
+        return -self.covariance() @ self.gradient
 
     def is_flat(self) -> bool:
-        """Say whether the next Newton step would gain less than FLAT (half its decrement)."""
-        return self.is_convex() and float(-(self.gradient * self.step()).sum()) / 2 < FLAT
+        """Say whether the next Newton step would gain less than FLAT (half its decrement).
+
+        A direction that the data leave open may slope a little.
+        """
+        width, axes = self.axes()
+        slope = axes.T @ self.gradient
+        reached = (width > 0) & (slope**2 / 2 < FLAT * width)
+        return bool((reached | ((width == LEVEL) & (np.abs(slope) < LEVEL))).all())
 
 
 def maximise(
@@ -101,8 +130,9 @@ def maximise(
     """Maximise `log_likelihood(parameters, data)` over positive parameters.
 
     L-BFGS-B in the logs of the parameters, inside their bounds, then Newton steps until the
-    gradient is gone. The log-likelihood is jitted with `data` as an argument: pass arrays there,
-    not in a closure. Pass the same function object for every fit, so that it is compiled once.
+    gradient is gone, all in float64. The log-likelihood is jitted with `data` (arrays, or tuples
+    and dicts of arrays) as an argument: pass arrays there, not in a closure. Pass the same function
+    object for every fit, so that it is compiled once.
 
     Raises
     ------
@@ -110,43 +140,12 @@ def maximise(
         If the likelihood is not finite at the start, or the gradient is not gone at the end;
         `remedy` closes the message.
     """
-    compiled = _compiled(log_likelihood)
-
-    def loss(u: Vector) -> tuple[float, Vector]:
-        value, gradient = compiled(u, data)
-        return float(value), np.asarray(gradient, dtype=np.float64)
-
-    low, start, high = (
-        np.log([getattr(p, name) for p in parameters.values()]) for name in ("low", "start", "high")
-    )
-    if not np.isfinite(loss(start)[0]):
-        at = _said(parameters, start)
-        raise FitError(f"fit: the log-likelihood is not finite at {at}; {remedy}")
-    found = minimize(
-        loss,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=list(zip(low, high, strict=True)),
-        options={"maxiter": 500, "ftol": 1e-10, "gtol": 1e-9},
-    )
-    free = (found.x > low + 1e-6) & (found.x < high - 1e-6)
-    peak = _polished(loss, found.x, free)
-    if not peak.is_flat():
-        raise FitError(
-            f"fit: no maximum after {found.nit} iterations ({found.message}); "
-            f"steepest in {_steepest(list(parameters), peak)}, "
-            f"at {_said(parameters, peak.u)}; {remedy}"
-        )
-    return Maximum(
-        estimates=_estimates(list(parameters), peak),
-        log_likelihood=-peak.value,
-        iterations=int(found.nit),
-        notes=tuple(_notes(parameters, peak, remedy)),
-    )
+    with jax.enable_x64(True):  # in float32 the likelihood of a crowd has no digits left to climb
+        # jnp.asarray would compile a program for every shape
+        return _maximised(log_likelihood, jax.device_put(data), parameters, remedy)
 
 
-def padded(column: Float[np.ndarray, " n"], filler: float) -> Float[jax.Array, " padded"]:
+def padded(column: Float[np.ndarray, " n"], filler: float) -> Float[np.ndarray, " padded"]:
     """Lengthen `column` by at most a quarter, to one of few lengths that share compiled code.
 
     Give the filler no weight in the likelihood.
@@ -154,8 +153,46 @@ def padded(column: Float[np.ndarray, " n"], filler: float) -> Float[jax.Array, "
     n = max(len(column), 64)
     step = 1 << (n.bit_length() - 3)
     length = -(-n // step) * step
-    longer = np.pad(column, (0, length - len(column)), constant_values=filler)
-    return jax.device_put(longer)  # jnp.asarray compiles a program for every length
+    return np.pad(column, (0, length - len(column)), constant_values=filler)
+
+
+def _maximised(
+    log_likelihood: LogLikelihood, data: Data, parameters: dict[str, Positive], remedy: str
+) -> Maximum:
+    compiled, mixed = _compiled(log_likelihood), _mixed(parameters)
+
+    def loss(u: Vector) -> tuple[float, Vector]:
+        value, gradient = compiled(mixed @ u, data)
+        return float(value), mixed.T @ np.asarray(gradient, dtype=np.float64)
+
+    low, start, high = (
+        np.log([getattr(p, name) for p in parameters.values()]) for name in ("low", "start", "high")
+    )
+    if not np.isfinite(loss(start)[0]):
+        at = _said(parameters, mixed @ start)
+        raise FitError(f"fit: the log-likelihood is not finite at {at}; {remedy}")
+    found = minimize(
+        loss,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=list(zip(low, high, strict=True)),
+        options={"maxiter": 500, "ftol": 1e-13, "gtol": 1e-9},
+    )
+    u = np.where(found.x < low + NEAR, low, np.where(found.x > high - NEAR, high, found.x))
+    peak = _polished(loss, u, (low < u) & (u < high))
+    if not peak.is_flat():
+        at = _said(parameters, mixed @ peak.u)
+        raise FitError(
+            f"fit: no maximum after {found.nit} iterations ({found.message}), at {at}; {remedy}"
+        )
+    estimates = _estimates(mixed, peak, list(parameters))
+    return Maximum(
+        estimates=estimates,
+        log_likelihood=-peak.value,
+        iterations=int(found.nit),
+        notes=(*_ran(parameters, peak, remedy), *_open(estimates, remedy)),
+    )
 
 
 @functools.cache
@@ -166,12 +203,21 @@ def _compiled(log_likelihood: LogLikelihood) -> Callable[[Vector, Data], tuple[A
     return jax.jit(jax.value_and_grad(loss))
 
 
+def _mixed(parameters: dict[str, Positive]) -> Float[np.ndarray, "parameters parameters"]:
+    """Return the matrix that makes logs of parameters of logs of what is optimised."""
+    mixed, names = np.eye(len(parameters)), list(parameters)
+    for row, p in enumerate(parameters.values()):
+        if p.per:
+            mixed[row] += mixed[names.index(p.per)]
+    return mixed
+
+
 def _polished(loss: Loss, u: Vector, free: Bool[np.ndarray, " parameters"]) -> Peak:
     """Take Newton steps in the free parameters while they are small and the gradient shrinks."""
     value, gradient = loss(u)
     peak = Peak(u, value, free, gradient[free], _hessian(loss, u)[np.ix_(free, free)])
     for _ in range(2):
-        if not free.any() or not peak.is_convex() or np.abs(peak.step()).max() > 0.5:
+        if not free.any() or np.abs(peak.step()).max() > 0.5:
             break
         moved = peak.u.copy()
         moved[free] += peak.step()
@@ -184,24 +230,27 @@ def _polished(loss: Loss, u: Vector, free: Bool[np.ndarray, " parameters"]) -> P
 
 
 def _hessian(loss: Loss, u: Vector) -> Float[np.ndarray, "parameters parameters"]:
-    """Return central differences of the exact gradient: error about 1e-10, nothing to compile."""
-    step = 1e-5
+    """Return central differences of the exact gradient: relative error 1e-8, nothing to compile."""
+    step = 1e-4
     rows = [loss(u + step * e)[1] - loss(u - step * e)[1] for e in np.eye(len(u))]
     half = np.stack(rows) / (2 * step)
     return (half + half.T) / 2
 
 
-def _estimates(names: list[str], peak: Peak) -> dict[str, Estimate]:
-    sd = np.zeros(len(names))  # a parameter on its bound has no interval of its own
-    sd[peak.free] = np.sqrt(np.diag(np.linalg.inv(peak.curvature)))
-    value, low, high = (np.exp(peak.u + z * sd) for z in (0.0, -Z95, Z95))
+def _estimates(
+    mixed: Float[np.ndarray, "parameters parameters"], peak: Peak, names: list[str]
+) -> dict[str, Estimate]:
+    covariance = np.zeros_like(mixed)  # what is on its bound has no variance of its own
+    covariance[np.ix_(peak.free, peak.free)] = peak.covariance()
+    u, sd = mixed @ peak.u, np.sqrt(np.diag(mixed @ covariance @ mixed.T))
+    value, low, high = (np.exp(u + z * sd) for z in (0.0, -Z95, Z95))
     return {
         n: Estimate(value=float(v), se=float(v * s), low=float(lo), high=float(hi))
         for n, v, s, lo, hi in zip(names, value, sd, low, high, strict=True)
     }
 
 
-def _notes(parameters: dict[str, Positive], peak: Peak, remedy: str) -> list[str]:
+def _ran(parameters: dict[str, Positive], peak: Peak, remedy: str) -> list[str]:
     notes = []
     for (name, p), u, inside in zip(parameters.items(), peak.u, peak.free, strict=True):
         if not inside:
@@ -209,13 +258,17 @@ def _notes(parameters: dict[str, Positive], peak: Peak, remedy: str) -> list[str
             side, bound, why = (
                 ("upper", p.high, p.ran_high) if upper else ("lower", p.low, p.ran_low)
             )
-            notes.append(f"{name} ran to its {side} bound {bound:g}: {why}; {remedy}")
+            full = f"{name}/{p.per}" if p.per else name
+            notes.append(f"{full} ran to its {side} bound {bound:g}: {why}; {remedy}")
     return notes
 
 
-def _steepest(names: list[str], peak: Peak) -> str:
-    free = [name for name, inside in zip(names, peak.free, strict=True) if inside]
-    return free[int(np.argmax(np.abs(peak.gradient)))]
+def _open(estimates: dict[str, Estimate], remedy: str) -> list[str]:
+    return [
+        f"{name} is hardly determined by the data, it may be {e.low:.2g} or {e.high:.2g}; {remedy}"
+        for name, e in estimates.items()
+        if e.se > HARDLY * e.value
+    ]
 
 
 def _said(parameters: dict[str, Positive], u: Vector) -> str:

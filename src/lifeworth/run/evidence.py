@@ -67,7 +67,6 @@ def evidence(
         facts=_facts(config, last, final, card),
         notes=_notes(config, last, final, card),
         params=_params(final),
-        log_likelihood=sum(final.fitted.log_likelihood().values()) or None,
         holdout=_holdout(judged),
         weekly=_weekly(last),
         purchase_deciles=decile_table(purchases, frame["expected_purchases"].to_numpy()),
@@ -97,6 +96,7 @@ def _facts(config: RunConfig, last: Judged, final: Scored, card: dict[str, Any])
         "customers at the cut-off": f"{card['customers']:,.0f}",
         "customers first seen after it": f"{card['new_customers']:,.0f}, not forecast",
         "scores as of": f"{final.history.cutoff}",
+        "log-likelihood": _likelihoods(final),
         "seed": str(config.seed),
         "seconds to fit": f"{last.scored.seconds_fit:.1f}",
         "seconds to score": f"{last.scored.seconds_score:.1f}",
@@ -117,6 +117,11 @@ def _notes(config: RunConfig, last: Judged, final: Scored, card: dict[str, Any])
             "late, which biases the drop-out rate (split.window_days=null reads everything)."
         )
     return notes
+
+
+def _likelihoods(final: Scored) -> str:
+    parts = final.fitted.log_likelihood().items()
+    return ", ".join(f"{name} {value:,.4f}" for name, value in parts) or "none"
 
 
 def _params(final: Scored) -> pd.DataFrame | None:
@@ -152,16 +157,15 @@ def _weekly(last: Judged) -> pd.DataFrame:
 
 
 def _alive(scored: Scored) -> pd.DataFrame | None:
-    """Return P(alive) by frequency and recency for a customer of the greatest age."""
+    """Return P(alive) of repeat customers of the greatest age, by frequency and recency."""
     if not isinstance(scored.fitted, AliveGrid):
         return None
     known = summary(scored.history).to_pandas()
     age = float(known["age_days"].max())
     most = max(int(known["frequency"].quantile(0.995)), 5)
-    frequency = np.unique(np.linspace(0, most, min(most + 1, CELLS)).round())
+    frequency = np.unique(np.linspace(1, most, min(most, CELLS)).round())
     recency = np.unique(np.linspace(0, age, CELLS).round())
-    grid = [(x, t) for x in frequency for t in (recency if x else [0.0])]
-    x, t_x = np.array(grid).T
+    x, t_x = (axis.ravel() for axis in np.meshgrid(frequency, recency, indexing="ij"))
     p_alive = scored.fitted.alive_grid(x, t_x, np.full_like(x, age))
     return pd.DataFrame(
         {"frequency": x.astype(int), "recency_days": t_x, "age_days": age, "p_alive": p_alive}

@@ -1,6 +1,5 @@
 """BG/NBD for how often, a model of spend for how much: both by maximum likelihood."""
 
-import jax
 import numpy as np
 import pandas as pd
 from jax import Array
@@ -170,7 +169,7 @@ def sufficient(
     x: Float[np.ndarray, " customers"],
     t_x: Float[np.ndarray, " customers"],
     T: Float[np.ndarray, " customers"],
-) -> dict[str, Array]:
+) -> dict[str, np.ndarray | np.float64]:
     """Return what the likelihood needs.
 
     How many customers have x > j, for every j, and the distinct (x, t_x, T) with how many they are.
@@ -178,7 +177,7 @@ def sufficient(
     same = distinct(x, t_x, T)
     at_least = np.cumsum(np.bincount(x.astype(np.int64))[::-1])[::-1]
     return {
-        "customers": jax.device_put(np.float64(len(x))),
+        "customers": np.float64(len(x)),
         "above": padded(at_least[1:].astype(np.float64), 0.0),
         "x": padded(x[same.first], 0.0),
         "t_x": padded(t_x[same.first], 0.0),
@@ -188,24 +187,26 @@ def sufficient(
 
 
 def _parameters(age: float) -> dict[str, Positive]:
-    """Start from a shop like the papers', in the time unit of the mean age."""
-    alike = "all customers buy at one rate"
+    """Start from a shop like the papers', whose customers buy once in the mean age."""
     return {
-        "r": Positive(start=0.5, low=1e-4, high=1e4, ran_high=alike),
-        "alpha": Positive(start=0.5 * age, low=1e-6 * age, high=1e6 * age, ran_high=alike),
+        "r": Positive(start=0.5, low=1e-4, high=1e4, ran_high="all customers buy at one rate"),
+        "alpha": Positive(
+            start=age, low=1e-6 * age, high=1e6 * age, per="r", ran_high="hardly anybody buys"
+        ),
         "a": Positive(
             start=0.8,
             low=1e-4,
             high=1e4,
-            ran_low="nobody seems to leave",
-            ran_high="all customers leave alike",
+            ran_low="customers leave at once or never",
+            ran_high="all customers are as likely to leave",
         ),
         "b": Positive(
-            start=2.5,
-            low=1e-4,
+            start=3.0,
+            low=1e-5,
             high=1e5,
+            per="a",
             ran_low="everybody seems to leave at once",
-            ran_high="nobody seems to leave, or all leave alike",
+            ran_high="nobody seems to leave",
         ),
     }
 

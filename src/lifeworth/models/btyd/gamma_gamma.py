@@ -26,7 +26,7 @@ CENTS = 100
 FEWEST = 10
 """Repeat customers without whom there is no fit."""
 
-MOST_LOSSES = 0.01
+MOST_LOSSES = 0.02
 """Share of repeat customers worth nothing or less above which the model is refused."""
 
 REMEDY = "look at the repeat customers' mean values for outliers, or try model.spend=credibility"
@@ -113,7 +113,7 @@ def fit_gamma_gamma(
     Raises
     ------
     FitError
-        If there are fewer than 10 repeat customers, or more than 1 % of them have a mean value of
+        If there are fewer than 10 repeat customers, or more than 2 % of them have a mean value of
         nothing or less.
     """
     used = _usable(x, m)
@@ -153,7 +153,6 @@ def _usable(x: np.ndarray, m: np.ndarray) -> np.ndarray:
 
 def _parameters(spend: float) -> dict[str, Positive]:
     """Start near a shop whose customers spend `spend` cents."""
-    alike = "all customers spend alike"
     return {
         "p": Positive(start=2.0, low=1e-3, high=1e4, ran_high="customers spend the same each time"),
         "q": Positive(
@@ -161,13 +160,13 @@ def _parameters(spend: float) -> dict[str, Positive]:
             low=1.01,
             high=1e4,
             ran_low="the customers' mean spend has no finite expectation",
-            ran_high=alike,
+            ran_high="all customers spend alike",
         ),
-        "gamma": Positive(start=spend, low=1e-6 * spend, high=1e6 * spend, ran_high=alike),
+        "gamma": Positive(start=spend / 3, low=1e-6 * spend, high=1e6 * spend, per="q"),
     }
 
 
-def _sufficient(x: np.ndarray, m: np.ndarray) -> dict[str, Array]:
+def _sufficient(x: np.ndarray, m: np.ndarray) -> dict[str, np.ndarray]:
     frequencies = distinct(x)
     return {
         "frequency": padded(x[frequencies.first], 1.0),
