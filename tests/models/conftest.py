@@ -27,7 +27,8 @@ def cdnow(cdnow_cut):
     """Return the BTYD statistics of the sample in weeks."""
     from lifeworth.models.btyd.statistics import statistics
 
-    return statistics(cdnow_cut[0], time_unit_days=7.0)
+    days = statistics(cdnow_cut[0])
+    return days._replace(t_x=days.t_x / 7, T=days.T / 7)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from lifeworth.report.evidence import Evidence
 from lifeworth.report.terminal import print_summary
 
 
-def said(evidence: Evidence, report: Path | None = None, width: int = 100) -> str:
+def said(evidence: Evidence, report: Path | None = None, width: int = 120) -> str:
     console = Console(file=io.StringIO(), width=width)
     with console.capture() as capture:
         print_summary(evidence, console, report)
@@ -28,6 +28,10 @@ def test_summary_has_headline_table_and_path(whole: Evidence, tmp_path: Path) ->
 def test_a_path_is_never_broken_over_lines(whole: Evidence, tmp_path: Path) -> None:
     path = tmp_path / ("long" * 30) / "report.html"
     assert str(path) in said(whole, path, width=60)
+
+
+def test_intervals_are_left_out_where_there_is_no_room(whole: Evidence) -> None:
+    assert "29.11 to 31.90" not in said(whole, width=80)
 
 
 def test_names_are_not_read_as_markup(whole: Evidence) -> None:

@@ -71,7 +71,9 @@ def main(arguments: Arguments) -> int:
     say = "wrote" if done else "is there already, the same:"
     count = json.loads((target / "manifest.json").read_text(encoding="utf-8"))["customers"]
     Console().print(
-        f"{say} {target} ({count:,} customers; scores.parquet, scores.csv, manifest.json)"
+        f"{say} {target} ({count:,} customers; scores.parquet, scores.csv, manifest.json)",
+        markup=False,
+        soft_wrap=True,
     )
     return 0
 

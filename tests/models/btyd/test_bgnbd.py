@@ -14,7 +14,6 @@ from lifeworth.asof.summary import outcomes, weekly_repeat_purchases
 from lifeworth.engines.likelihood import FitError
 from lifeworth.models.btyd import BgNbd, HeuristicLastPeriod, HeuristicRate
 from lifeworth.models.btyd.bgnbd import fit_bgnbd
-from lifeworth.models.btyd.predict import expectations
 from lifeworth.models.core import AliveGrid
 from lifeworth.tables.simulate import World
 from lifeworth.tables.sources import Simulated
@@ -102,20 +101,21 @@ def test_the_truth_lies_inside_99_percent_intervals(crowd):
         assert e.low < e.value < e.high
 
 
-def test_the_unit_of_time_does_not_matter(cdnow_cut, cdnow, fit):
+def test_a_fit_in_days_is_one_in_weeks(cdnow, fit):
+    days = fit_bgnbd(cdnow.x, 7 * cdnow.t_x, 7 * cdnow.T)
+    in_weeks = [v / k for v, k in zip(days.values(), (1, 7, 1, 1), strict=True)]
+    assert in_weeks == pytest.approx(fit.values(), rel=1e-6)
+
+
+def test_the_unit_of_time_is_that_of_what_is_told_alone(cdnow_cut, fit):
     history, future = cdnow_cut
-    days = fit_bgnbd(7 * cdnow.x / 7, 7 * cdnow.t_x, 7 * cdnow.T)
-    assert days.values() == pytest.approx(
-        [v * k for v, k in zip(fit.values(), (1, 7, 1, 1), strict=True)], rel=1e-6
-    )
-    weekly, daily = (
-        recipe(time_unit_days=u).fit(history, 0).score(history, future.horizon) for u in (7.0, 1.0)
-    )
-    for column in ("expected_purchases", "p_alive", "p_active", "expected_value"):
-        found, true = (f.frame[column].to_numpy() for f in (daily, weekly))
-        assert found == pytest.approx(true, rel=1e-6)
-    found, true = (f.tracking["expected_purchases"].to_numpy() for f in (daily, weekly))
-    assert found == pytest.approx(true, rel=1e-6)
+    weekly, daily = (recipe(time_unit_days=u).fit(history, 0) for u in (7.0, 1.0))
+    assert [p.estimate for p in weekly.parameters()][:4] == pytest.approx(fit.values(), rel=1e-6)
+    assert daily.parameters()[1].high == pytest.approx(7 * weekly.parameters()[1].high)
+    assert weekly.log_likelihood()["bgnbd"] == pytest.approx(fit.log_likelihood, abs=1e-6)
+    assert daily.log_likelihood()["bgnbd"] < weekly.log_likelihood()["bgnbd"]
+    scores = [fitted.score(history, future.horizon).frame for fitted in (weekly, daily)]
+    pd.testing.assert_frame_equal(*scores)
 
 
 # ---- the holdout of the papers
@@ -187,7 +187,8 @@ def test_parameters_likelihoods_and_grid(cdnow_cut, cdnow):
     assert fitted.notes() == ()
     assert isinstance(fitted, AliveGrid)
     grid = fitted.alive_grid(cdnow.x, cdnow.t_x * 7, cdnow.T * 7)
-    assert grid == pytest.approx(expectations(fitted.theta, cdnow, 39.0).p_alive, rel=1e-12)
+    scored = fitted.score(cdnow_cut[0], 273).frame["p_alive"].to_numpy()
+    assert grid == pytest.approx(scored, rel=1e-12)
 
 
 def test_nobody_who_repeats_is_refused():

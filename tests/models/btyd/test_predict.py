@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lifeworth.models.btyd import predict
+from lifeworth.models.btyd import predict, statistics
 from lifeworth.models.btyd.math import BgNbdParams, bgnbd_counts_if_alive, bgnbd_p_alive
 from lifeworth.models.btyd.statistics import Statistics, distinct
 from lifeworth.tables.simulate import World, purchases
@@ -69,7 +69,7 @@ def test_chunks_change_nothing(monkeypatch, crowd):
     stats_ = some(x, t_x, T)
     th = BgNbdParams(world.r, world.alpha, world.a, world.b)
     whole = predict.expectations(th, stats_, 180.0)
-    monkeypatch.setattr(predict, "CHUNK", 1_000)
+    monkeypatch.setattr(statistics, "CHUNK", 1_000)
     parts = predict.expectations(th, stats_, 180.0)
     for name in whole._fields:
         assert (getattr(whole, name) == getattr(parts, name)).all()

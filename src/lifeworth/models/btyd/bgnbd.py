@@ -1,5 +1,7 @@
 """BG/NBD for how often, a model of spend for how much: both by maximum likelihood."""
 
+import math
+
 import numpy as np
 import pandas as pd
 from jax import Array
@@ -41,8 +43,8 @@ class BgNbd:
     Attributes
     ----------
     time_unit_days
-        Length of the unit in which alpha is reported: 7 for the papers' weeks, 1 for days.
-        Forecasts do not depend on it.
+        Length of the unit in which alpha and the likelihood are reported: 7 for the papers' weeks,
+        1 for days. Forecasts do not depend on it.
     spend
         "gamma_gamma", "credibility" (values may be negative) or "gamma_gamma_swapped" (see
         `math.gamma_gamma_mean_swapped`).
@@ -56,10 +58,11 @@ class BgNbd:
 
     def fit(self, history: History, seed: int) -> "FittedBgNbd":
         """Fit to `history`; the fit is deterministic, `seed` is kept for the draws."""
-        stats = statistics(history, self.time_unit_days)
+        stats = statistics(history)
         return FittedBgNbd(
             recipe=self,
             seed=seed,
+            repeat_purchases=int(stats.x.sum()),
             maximum=fit_bgnbd(stats.x, stats.t_x, stats.T),
             spend=fit_spend(self.spend, stats, history),
         )
@@ -67,28 +70,28 @@ class BgNbd:
 
 @fitted
 class FittedBgNbd:
-    """A BG/NBD and a model of spend that have seen a History."""
+    """A BG/NBD, in days, and a model of spend that have seen a History."""
 
     recipe: BgNbd
     seed: int
+    repeat_purchases: int
     maximum: Maximum
     spend: FittedSpend
 
     @property
     def theta(self) -> BgNbdParams:
-        """Return r, alpha (in the recipe's time unit), a, b."""
+        """Return r, alpha (days), a, b."""
         return BgNbdParams(*self.maximum.values())
 
     def score(self, history: History, horizon: int) -> Forecast:
         """Forecast every customer of `history` over `horizon` days."""
-        theta, stats = self.theta, statistics(history, self.recipe.time_unit_days)
-        H = horizon / self.recipe.time_unit_days
-        expected = expectations(theta, stats, H)
+        theta, stats = self.theta, statistics(history)
+        expected = expectations(theta, stats, float(horizon))
         value = expected.purchases * self.spend.mean(stats)
 
         def draw(rows: slice, rng: np.random.Generator) -> Draws:
             some = stats.rows(rows)
-            purchases = draw_purchases(theta, some, H, self.recipe.draws, rng)
+            purchases = draw_purchases(theta, some, float(horizon), self.recipe.draws, rng)
             return Draws(purchases, self.spend.totals(some, purchases, rng))
 
         return forecast(
@@ -107,39 +110,39 @@ class FittedBgNbd:
         age_days: Float[np.ndarray, " n"],
     ) -> Float[np.ndarray, " n"]:
         """Return P(alive) of customers with these repeat purchases, recencies and ages."""
-        unit = self.recipe.time_unit_days
-        return bgnbd_p_alive(self.theta, frequency, recency_days / unit, age_days / unit)
+        return bgnbd_p_alive(self.theta, frequency, recency_days, age_days)
 
     def parameters(self) -> list[Parameter]:
         """Return r, alpha, a, b, then those of the model of spend."""
-        unit = f"{self.recipe.time_unit_days:g} days"
-        meanings = (
-            "shape of the customers' purchase rates",
-            f"rate of the customers' purchase rates, units of {unit}",
-            "of the Beta of drop-out after a purchase",
-            "of the Beta of drop-out after a purchase",
-        )
-        own = zip(self.maximum.estimates.items(), meanings, strict=True)
-        mine = [Parameter(n, e.value, e.se, e.low, e.high, m) for (n, e), m in own]
-        return mine + self.spend.parameters()
+        unit = self.recipe.time_unit_days
+        r, alpha, a, b = self.maximum.estimates.values()
+        in_unit = (alpha.value / unit, alpha.se / unit, alpha.low / unit, alpha.high / unit)
+        of_rates, of_leaving = "of the customers' purchase rates", "of the Beta of drop-out"
+        return [
+            Parameter("r", r.value, r.se, r.low, r.high, f"shape {of_rates}"),
+            Parameter("alpha", *in_unit, f"rate {of_rates}, units of {unit:g} days"),
+            Parameter("a", a.value, a.se, a.low, a.high, f"{of_leaving} after a purchase"),
+            Parameter("b", b.value, b.se, b.low, b.high, f"{of_leaving} after a purchase"),
+            *self.spend.parameters(),
+        ]
 
     def log_likelihood(self) -> dict[str, float]:
-        """Return the log-likelihood of the purchases, and of the spend where it has one."""
-        return {"bgnbd": self.maximum.log_likelihood, **self.spend.log_likelihood()}
+        """Return that of the purchases, in the recipe's unit of time, and of the spend."""
+        unit = self.repeat_purchases * math.log(self.recipe.time_unit_days)
+        return {"bgnbd": self.maximum.log_likelihood + unit, **self.spend.log_likelihood()}
 
     def notes(self) -> tuple[str, ...]:
         """Return what a user should know about both fits."""
         return tuple(f"BG/NBD: {n}" for n in self.maximum.notes) + self.spend.notes()
 
     def _tracking(self, history: History, stats: Statistics, horizon: int) -> pd.DataFrame:
-        unit = self.recipe.time_unit_days
-        everybody = crowd(self.theta, stats, horizon / unit)
+        everybody = crowd(self.theta, stats, float(horizon))
         return tracking(
             history,
             stats.first_day,
             horizon,
-            from_birth=lambda days: everybody.repeats_by(days / unit),
-            from_now=lambda days: everybody.purchases_within(days / unit),
+            from_birth=everybody.repeats_by,
+            from_now=everybody.purchases_within,
         )
 
 

@@ -36,7 +36,7 @@ class FittedHeuristicRate:
 
     def score(self, history: History, horizon: int) -> Forecast:
         """Forecast every customer of `history` over `horizon` days."""
-        stats = statistics(history, time_unit_days=1.0)
+        stats = statistics(history)
         rate = np.divide(stats.x, stats.T, out=np.zeros_like(stats.x), where=stats.T > 0)
         guess = Guess(stats.customer_id, rate, stats.m)
         return poisson_forecast(history, guess, horizon, draws=self.recipe.draws, seed=self.seed)

@@ -1,4 +1,4 @@
-"""What a fitted BG/NBD says of the future of customers; times in the model's unit."""
+"""What a fitted BG/NBD says of the future of customers; times in the unit of alpha."""
 
 from typing import NamedTuple
 
@@ -13,11 +13,8 @@ from lifeworth.models.btyd.math import (
     bgnbd_purchases_if_alive,
 )
 from lifeworth.models.btyd.quadrature import beta_rules, nodes_needed
-from lifeworth.models.btyd.statistics import Statistics, distinct
+from lifeworth.models.btyd.statistics import Statistics, chunks, distinct
 from lifeworth.models.core import Expectations
-
-CHUNK = 16_384
-"""Rows times nodes are in memory together for this many rows."""
 
 BEYOND = 1e-9
 """Probability of more purchases than are ever drawn."""
@@ -50,10 +47,9 @@ def purchases_if_alive(
     H: Float[np.ndarray, " n"],
     rule: Rules,
 ) -> Float[np.ndarray, " n"]:
-    """Return E[purchases in (T, T + H] | alive at T], some rows at a time."""
+    """Return E[purchases in (T, T + H] | alive at T]; rows times nodes are many numbers."""
     expected = np.empty_like(T)
-    for start in range(0, len(T), CHUNK):
-        rows = slice(start, start + CHUNK)
+    for rows in chunks(len(T)):
         which = rule.which[rows]
         expected[rows] = bgnbd_purchases_if_alive(
             th, x[rows], T[rows], H[rows], rule.nodes[which], rule.weights[which]
@@ -65,14 +61,16 @@ def expectations(th: BgNbdParams, stats: Statistics, H: float) -> Expectations:
     """Return what is expected of each customer over H; value is left at zero."""
     pairs = distinct(stats.x, stats.T)
     x, T = stats.x[pairs.first], stats.T[pairs.first]
-    alive = bgnbd_p_alive(th, stats.x, stats.t_x, stats.T)
-    if_alive = purchases_if_alive(th, x, T, np.full_like(T, H), rules(th, x, T, H))
-    return Expectations(
-        purchases=alive * if_alive[pairs.which],
-        p_alive=alive,
-        p_active=alive * bgnbd_p_active_if_alive(th, x, T, H)[pairs.which],
-        value=np.zeros_like(alive),
-    )
+    purchases_then = purchases_if_alive(th, x, T, np.full_like(T, H), rules(th, x, T, H))
+    active_then = bgnbd_p_active_if_alive(th, x, T, H)
+    purchases, p_alive, p_active = (np.empty_like(stats.x) for _ in range(3))
+    for rows in chunks(len(stats.x)):
+        alive = bgnbd_p_alive(th, stats.x[rows], stats.t_x[rows], stats.T[rows])
+        pair = pairs.which[rows]
+        p_alive[rows] = alive
+        purchases[rows] = alive * purchases_then[pair]
+        p_active[rows] = alive * active_then[pair]
+    return Expectations(purchases, p_alive, p_active, value=np.zeros_like(p_alive))
 
 
 def draw_purchases(

@@ -1,0 +1,66 @@
+"""Where numbers are computed: a device that is not here is refused, one that is here is used."""
+
+from collections.abc import Iterator
+
+import jax
+import numpy as np
+import pytest
+
+from lifeworth.engines.device import use
+from lifeworth.tables.errors import InputError
+
+SETTINGS = [
+    "jax_compilation_cache_dir",
+    "jax_default_device",
+    "jax_enable_x64",
+    "jax_persistent_cache_min_compile_time_secs",
+    "jax_persistent_cache_min_entry_size_bytes",
+]
+HAS_GPU = any(device.platform == "gpu" for device in jax.devices())
+
+
+@pytest.fixture(autouse=True)
+def settings() -> Iterator[None]:
+    """Put the settings of the process back."""
+    before = {name: getattr(jax.config, name) for name in SETTINGS}
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)
+
+
+@pytest.mark.skipif(HAS_GPU, reason="there is a GPU here")
+def test_a_gpu_that_is_not_here_is_refused_with_what_is_here_and_the_remedy():
+    before = {name: getattr(jax.config, name) for name in SETTINGS}
+    with pytest.raises(InputError) as error:
+        use("gpu")
+    assert str(error.value) == (
+        "hardware.platform: 'gpu' is not here, JAX sees cpu; run with hardware=cpu, "
+        "or install JAX for your GPU (pip install 'jax[cuda12]')"
+    )
+    assert {name: getattr(jax.config, name) for name in SETTINGS} == before
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not HAS_GPU, reason="needs a GPU that JAX can see")
+def test_a_gpu_that_is_here_is_used():
+    assert use("gpu")
+    assert {device.platform for device in jax.device_put(np.ones(3)).devices()} == {"gpu"}
+
+
+@pytest.mark.parametrize(("float64", "kind"), [(True, "float64"), (False, "float32")])
+def test_the_cpu_is_used_in_the_precision_that_is_asked_for(float64, kind):
+    assert use("cpu", float64=float64) == jax.devices("cpu")[0].device_kind
+    made = jax.device_put(np.ones(3))
+    assert made.dtype == kind
+    assert made.devices() == {jax.devices("cpu")[0]}
+
+
+def test_float64_is_what_one_gets_without_asking():
+    use("cpu")
+    assert jax.device_put(np.ones(3)).dtype == "float64"
+
+
+def test_compiled_code_is_kept_in_the_cache_of_the_user(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    use("cpu")
+    assert jax.config.jax_compilation_cache_dir == str(tmp_path / "lifeworth" / "jax")
