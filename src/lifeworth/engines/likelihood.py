@@ -191,7 +191,7 @@ def _maximised(
         estimates=estimates,
         log_likelihood=-peak.value,
         iterations=int(found.nit),
-        notes=(*_ran(parameters, peak, remedy), *_open(estimates, remedy)),
+        notes=(*_ran(parameters, peak, remedy), *_open(parameters, estimates, peak, remedy)),
     )
 
 
@@ -263,11 +263,16 @@ def _ran(parameters: dict[str, Positive], peak: Peak, remedy: str) -> list[str]:
     return notes
 
 
-def _open(estimates: dict[str, Estimate], remedy: str) -> list[str]:
+def _open(
+    parameters: dict[str, Positive], estimates: dict[str, Estimate], peak: Peak, remedy: str
+) -> list[str]:
+    """Say what the data leave open, but for what follows from a parameter on its bound."""
+    said = [n for n, inside in zip(parameters, peak.free, strict=True) if not inside]
+    said += [parameters[n].per or n for n in said]
     return [
         f"{name} is hardly determined by the data, it may be {e.low:.2g} or {e.high:.2g}; {remedy}"
         for name, e in estimates.items()
-        if e.se > HARDLY * e.value
+        if e.se > HARDLY * e.value and name not in said
     ]
 
 

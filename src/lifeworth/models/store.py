@@ -2,8 +2,10 @@
 
 import importlib
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from zipfile import BadZipFile
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
@@ -15,6 +17,8 @@ ROOM = "lifeworth.models."
 ARRAY = "array:"
 FORMAT = 1
 TEXT, ARRAYS = "fitted.json", "arrays.npz"
+
+Content = TypeVar("Content")
 
 
 def save(fitted: Fitted[Any], folder: Path) -> None:
@@ -34,7 +38,7 @@ def load(folder: Path) -> Fitted[Any]:
     Raises
     ------
     InputError
-        If the folder holds no fitted model, or one this version does not know.
+        If the folder holds no fitted model, a damaged one, or one this version does not know.
     """
     missing = [name for name in (TEXT, ARRAYS) if not (folder / name).is_file()]
     if missing:
@@ -42,10 +46,9 @@ def load(folder: Path) -> Fitted[Any]:
             f"fitted model: no {' and no '.join(missing)} in {folder}; "
             "name a run's folder 'fitted', which every run leaves"
         )
-    text = json.loads((folder / TEXT).read_text(encoding="utf-8"))
+    text = _sound(_text, folder / TEXT)
     kind = _kind(folder / TEXT, text)
-    with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
-        body = _unpacked(text["fitted"], dict(arrays))
+    body = _unpacked(text.get("fitted", {}), _sound(_arrays, folder / ARRAYS))
     try:
         return TypeAdapter(kind).validate_python(body)
     except ValidationError as error:
@@ -54,6 +57,27 @@ def load(folder: Path) -> Fitted[Any]:
             f"fitted model: {folder / TEXT} does not fit this version's {kind.__name__} "
             f"in {fields}; fit the model again"
         ) from error
+
+
+def _sound(read: Callable[[Path], Content], path: Path) -> Content:
+    try:
+        return read(path)
+    except (BadZipFile, EOFError, ValueError) as error:
+        raise InputError(
+            f"fitted model: {path} is damaged ({error}); copy it again, or fit the model again"
+        ) from error
+
+
+def _text(path: Path) -> dict[str, Any]:
+    text = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(text, dict):
+        raise ValueError(f"a {type(text).__name__}, not an object")
+    return text
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as arrays:
+        return dict(arrays)
 
 
 def _kind(path: Path, text: dict[str, Any]) -> type[Fitted[Any]]:
@@ -93,7 +117,7 @@ def _packed(value: Any, arrays: dict[str, np.ndarray], where: str) -> Any:
 
 def _unpacked(value: Any, arrays: dict[str, np.ndarray]) -> Any:
     if isinstance(value, str) and value.startswith(ARRAY):
-        return arrays[value.removeprefix(ARRAY)]
+        return arrays.get(value.removeprefix(ARRAY), value)  # a field that is no array is refused
     if isinstance(value, dict):
         return {k: _unpacked(v, arrays) for k, v in value.items()}
     if isinstance(value, list):

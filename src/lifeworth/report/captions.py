@@ -44,7 +44,9 @@ CAPTIONS = {
         "Who is still a customer",
         "The probability that {who} is still active, by how often and for how long they bought. "
         "Yellow is surely active, dark blue surely gone; the white line is even odds. A frequent "
-        "buyer who fell silent is more surely gone than an occasional one.",
+        "buyer who fell silent is more surely gone than an occasional one. Who bought once is not "
+        "shown: this model lets nobody leave before a second purchase, so read their chance of any "
+        "purchase (p_active in the scores) instead.",
         "One colour everywhere: the model does not learn from silence.",
     ),
     "pit": Caption(

@@ -22,7 +22,10 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "as_of": ("date", "the first day that was not known when the score was made"),
     "horizon_days": ("days", "how far the score looks ahead from as_of"),
     "expected_purchases": ("purchases", "expected purchases in the horizon"),
-    "p_alive": ("probability", "still a customer at as_of"),
+    "p_alive": (
+        "probability",
+        "still a customer at as_of; 1 for who bought once under a BG/NBD, read p_active there",
+    ),
     "p_active": ("probability", "buys at least once in the horizon"),
     "expected_value": ("cents", "expected value of the horizon"),
     "value_sd": ("cents", "standard deviation of that value"),

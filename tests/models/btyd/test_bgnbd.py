@@ -216,7 +216,7 @@ def simulated(rate, leaves, n=3_000, T=52.0, seed=2):
 @pytest.mark.parametrize(
     ("rate", "leaves", "told"),
     [
-        (0.2, 0.0, "b/a ran to its upper bound 100000: nobody seems to leave"),
+        (0.2, 0.0, "b/a ran to its upper bound 100000: nobody seems to leave, everybody is taken"),
         (0.02, 1.0, "b/a ran to its lower bound 1e-05: everybody seems to leave at once"),
         (0.2, 0.3, "a ran to its upper bound 10000: all customers are as likely to leave"),
         (0.2, 0.3, "r ran to its upper bound 10000: all customers buy at one rate"),

@@ -209,7 +209,7 @@ def _parameters(age: float) -> dict[str, Positive]:
             high=1e5,
             per="a",
             ran_low="everybody seems to leave at once",
-            ran_high="nobody seems to leave",
+            ran_high="nobody seems to leave, everybody is taken to be alive",
         ),
     }
 
