@@ -118,11 +118,11 @@ def test_a_ratio_gives_the_same_maximum_as_the_parameter_itself():
 
 
 def test_start_and_bounds_of_a_ratio_are_those_of_the_ratio():
-    """The rate is 0.025: outside the bounds as itself, inside as a part of the shape."""
-    rate = Positive(start=0.03, low=0.5, high=2.0)
+    """The rate is 0.026, a hundredth of the shape: below one bound, inside the other."""
+    rate = Positive(start=1.0, low=0.5, high=2.0)
     held = maximise(gamma, SPENT, {"shape": WIDE, "rate": rate}, remedy=REMEDY)
     assert held.estimates["rate"].value == pytest.approx(0.5)
-    rate = Positive(start=0.02, low=0.005, high=0.02, per="shape")
+    rate = Positive(start=0.02, low=0.005, high=0.025, per="shape")
     free = maximise(gamma, SPENT, {"shape": WIDE, "rate": rate}, remedy=REMEDY)
     shape, found = free.values()
     assert found / shape == pytest.approx(1 / SPENT.mean(), rel=1e-7)
@@ -193,11 +193,25 @@ def test_a_flat_likelihood_stays_where_it_starts_and_says_so():
     assert found.notes[0].startswith("theta is hardly determined by the data")
 
 
+def test_what_is_open_because_of_a_run_to_a_bound_is_not_said_twice():
+    """Only b / a matters, and it runs away: nothing is said of a; but c is open by itself."""
+    high = Positive(start=1.0, low=0.1, high=9.0, per="a")
+    found = maximise(
+        lambda theta, data: data * jnp.log(theta[1] / theta[0]),
+        1.0,
+        {"a": WIDE, "b": high, "c": WIDE},
+        remedy=REMEDY,
+    )
+    ran, left = found.notes
+    assert ran.startswith("b/a ran to its upper bound 9: ")
+    assert left.startswith("c is hardly determined by the data")
+
+
 # ---- what cannot be fitted
 
 
 def test_a_likelihood_that_is_not_finite_at_the_start_is_refused():
-    parameters = {"a": Positive(start=0.25, low=0.1, high=9), "b": WIDE}
+    parameters = {"a": Positive(start=0.25, low=0.1, high=9.0), "b": WIDE}
     with pytest.raises(FitError) as error:
         maximise(lambda th, data: jnp.log(th[0] - data) + th[1], 1.0, parameters, remedy=REMEDY)
     assert str(error.value) == (

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lifeworth.engines.likelihood import FitError
-from lifeworth.models.btyd.credibility import credibility, credibility_of
+from lifeworth.models.btyd.credibility import QUANTILES, credibility, credibility_of
 from lifeworth.models.btyd.statistics import Statistics
 
 MU, SIGMA, TAU = -40.0, 900.0, 500.0
@@ -149,3 +149,16 @@ def test_each_customer_with_one_price_is_believed_at_once():
 def test_a_single_customer_is_no_trouble():
     fitted = credibility_of(np.zeros(3), np.array([1.0, 2.0, 6.0]))
     assert fitted.mean(some(np.array([0.0, 3.0]), np.array([0.0, 3.0]))) == pytest.approx([3, 3])
+
+
+def test_a_fit_keeps_few_deviations_and_their_distribution():
+    rng = np.random.default_rng(8)
+    customer = np.repeat(np.arange(5_000.0), 4)
+    value = 3_000.0 + 500.0 * rng.standard_exponential(20_000)
+    fitted = credibility_of(customer, value)
+    assert len(fitted.residuals) == QUANTILES
+    assert fitted.residuals.mean() == pytest.approx(0.0, abs=1e-9)
+    off = (value.reshape(-1, 4) - value.reshape(-1, 4).mean(axis=1, keepdims=True)).ravel()
+    levels = [0.05, 0.25, 0.5, 0.75, 0.95]
+    true = np.quantile(off * np.sqrt(4 / 3), levels)
+    assert np.quantile(fitted.residuals, levels) == pytest.approx(true, abs=5.0)

@@ -12,6 +12,9 @@ from lifeworth.engines.likelihood import FitError
 from lifeworth.models.btyd.statistics import Statistics, distinct
 from lifeworth.models.core import Parameter, fitted
 
+QUANTILES = 2_048
+"""Deviations that stand for all."""
+
 
 @fitted
 class FittedCredibility:
@@ -25,8 +28,8 @@ class FittedCredibility:
         Mean value of a purchase (cents), variance within a customer and between customers (cents
         squared).
     residuals
-        Purchases' deviations from their customer's mean, scaled to variance sigma2: what further
-        purchases are drawn from.
+        Quantiles of purchases' deviations from their customer's mean, scaled to variance sigma2:
+        what further purchases are drawn from.
     """
 
     kind: Literal["credibility"]
@@ -125,7 +128,7 @@ def credibility_of(
         mu=float((weight * mean).sum() / weight.sum()),
         sigma2=sigma2,
         tau2=tau2,
-        residuals=_scaled(residual[n[whose.which] > 1], sigma2),
+        residuals=_scaled(_thinned(residual[n[whose.which] > 1]), sigma2),
     )
 
 
@@ -138,6 +141,13 @@ def _between(
     grand = (n * mean).sum() / total
     excess = (n * (mean - grand) ** 2).sum() - (len(n) - 1) * sigma2
     return max(0.0, float(excess / spread)) if len(n) > 1 else 0.0
+
+
+def _thinned(residuals: Float[np.ndarray, " n"]) -> Float[np.ndarray, " fewer"]:
+    """Sort, and keep QUANTILES at most: nobody's purchases are told by a fitted model."""
+    kept = min(QUANTILES, len(residuals))
+    quantiles = np.quantile(residuals, (np.arange(kept) + 0.5) / kept)
+    return quantiles - quantiles.mean()
 
 
 def _scaled(residuals: Float[np.ndarray, " n"], variance: float) -> Float[np.ndarray, " n"]:
