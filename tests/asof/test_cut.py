@@ -123,12 +123,14 @@ def test_both_spans_are_half_open():
     assert ids(cut(tables, CUTOFF, 10)[0].customers(), "customer_id") == ["before", "last", "start"]
 
 
-def test_a_customer_from_before_the_window_who_comes_back_counts_as_new():
+def test_a_customer_from_before_the_window_who_comes_back_is_not_new():
     tables = store(
         order("old", "2024-01-01"), order("k", "2024-03-01"), order("old", "2024-03-11"),
         order("old", "2024-03-12"),
     )  # fmt: skip
-    assert cut(tables, CUTOFF, 10, window=30)[1].new_customers() == 1
+    future = cut(tables, CUTOFF, 10, window=30)[1]
+    assert future.arrivals.count().execute() == 2
+    assert future.new_customers() == 0
     assert cut(tables, CUTOFF, 10)[1].new_customers() == 0
 
 

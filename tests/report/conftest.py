@@ -135,7 +135,6 @@ def whole(totals: Totals) -> Evidence:
         facts={"Data source": "cdnow", "Seed": "0"},
         notes=["Value is revenue: the source has no costs."],
         params=_params(),
-        log_likelihood=-9582.4292,
         holdout=_holdout(),
         weekly=_weekly(),
         purchase_deciles=_deciles(0.3),

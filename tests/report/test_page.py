@@ -82,7 +82,6 @@ def test_headline_and_notes_are_on_the_page(html: str) -> None:
     assert "Forecast 612,000 USD against 684,000 USD realised by 23,570 customers" in text
     assert "error -12.1 %" in text
     assert "Value is revenue: the source has no costs." in text
-    assert "Log-likelihood of the fit: -9,582.4292." in text
 
 
 def test_names_are_escaped(whole: Evidence, html: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from lifeworth.models.core import QUANTILES
 from lifeworth.run.cli import VERBS, main
+from lifeworth.run.conf import conf_folder
 
 COLUMNS = [
     *("customer_id", "as_of", "horizon_days", "expected_purchases", "p_alive", "p_active"),
@@ -69,7 +70,8 @@ def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> N
 def test_the_help_of_run_lists_choices_and_values(lifeworth, tmp_path: Path) -> None:
     told = lifeworth("run", "--help", cwd=tmp_path)
     assert told.status == 0
-    assert "model: btyd_bgnbd, btyd_heuristic_last_period, btyd_heuristic_rate" in told.out
+    models = ", ".join(sorted(path.stem for path in (conf_folder() / "model").glob("*.yaml")))
+    assert f"model: {models}" in told.out
     assert "horizon_days: 180" in told.out
 
 

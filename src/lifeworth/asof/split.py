@@ -62,6 +62,8 @@ class Future:
     arrivals
         Orders inside the horizon of everybody else: customers first seen after the cut-off, or last
         seen before the window.
+    earlier
+        customer_id of everybody who ordered before the cut-off, inside the window or before it.
     horizon
         Days.
     """
@@ -69,13 +71,15 @@ class Future:
     known: ir.Table
     tables: Tables
     arrivals: ir.Table
+    earlier: ir.Table
     cutoff: dt.date
     horizon: int
     purchase: Purchase = "day"
 
     def new_customers(self) -> int:
-        """Count the customers who ordered in the horizon and were not known at the cut-off."""
-        return self.arrivals.customer_id.nunique().to_pyarrow().as_py()
+        """Count the customers whose first order of all is in the horizon."""
+        new = self.arrivals.anti_join(self.earlier, "customer_id")
+        return new.customer_id.nunique().to_pyarrow().as_py()
 
 
 def cut(
@@ -119,6 +123,7 @@ def cut(
         known=known,
         tables=_attached(_of(after, known), known),
         arrivals=after.orders.anti_join(known, "customer_id"),
+        earlier=_between(tables, None, cutoff).orders.select("customer_id").distinct(),
         cutoff=cutoff,
         horizon=horizon,
         purchase=purchase,

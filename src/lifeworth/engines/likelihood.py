@@ -60,7 +60,10 @@ class Positive:
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A parameter, its standard error, its 95 % interval (normal in the log, so positive)."""
+    """A parameter, its standard error, its 95 % interval (normal in the log, so positive).
+
+    Error and interval are NaN for a parameter on its bound.
+    """
 
     value: float
     se: float
@@ -243,7 +246,8 @@ def _estimates(
     covariance = np.zeros_like(mixed)  # what is on its bound has no variance of its own
     covariance[np.ix_(peak.free, peak.free)] = peak.covariance()
     u, sd = mixed @ peak.u, np.sqrt(np.diag(mixed @ covariance @ mixed.T))
-    value, low, high = (np.exp(u + z * sd) for z in (0.0, -Z95, Z95))
+    sd = np.where(sd > 0, sd, np.nan)
+    value, low, high = (np.exp(u + z * sd) if z else np.exp(u) for z in (0.0, -Z95, Z95))
     return {
         n: Estimate(value=float(v), se=float(v * s), low=float(lo), high=float(hi))
         for n, v, s, lo, hi in zip(names, value, sd, low, high, strict=True)

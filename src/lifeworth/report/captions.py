@@ -64,7 +64,7 @@ CAPTIONS = {
     ),
     "params": Caption(
         "Fitted parameters",
-        "Estimates, with standard errors and intervals where the method gives them.{fit}",
+        "Estimates, with standard errors and intervals where the method gives them.",
         "A standard error as large as its estimate: the data do not settle that parameter.",
     ),
 }

@@ -94,7 +94,6 @@ class Evidence:
     facts: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     params: pd.DataFrame | None = None
-    log_likelihood: float | None = None
     holdout: pd.DataFrame | None = None
     weekly: pd.DataFrame | None = None
     purchase_deciles: pd.DataFrame | None = None

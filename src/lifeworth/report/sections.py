@@ -114,8 +114,5 @@ def _params(evidence: Evidence) -> Section | None:
     frame = evidence.frame("params")
     if frame is None:
         return None
-    fit = evidence.log_likelihood
-    words = caption(
-        "params", fit="" if fit is None else f" Log-likelihood of the fit: {number(fit, 4)}."
-    )
+    words = caption("params")
     return Section(anchor="params", words=words, tables={"": grids.params(frame)})

@@ -45,14 +45,14 @@ class Arguments(Words):
 
 
 def runs(tracking_uri: str | None = None) -> pd.DataFrame:
-    """Return one row per run, newest last.
+    """Return one row per run of lifeworth, newest last; other runs in the store are left out.
 
     run_id, name, status, started_at (UTC), experiment, model, data, cutoff (date of the last cut),
     horizon_days, seed, currency, value_is, folder, then one column per metric of the scorecards.
     """
     client = client_of(tracking_uri)
     found = sorted(_all(client), key=lambda run: run.info.start_time)
-    frame = pd.DataFrame([_row(run) for run in found])
+    frame = pd.DataFrame([_row(run) for run in found if _is_ours(run)])
     rest = [c for c in frame.columns if c not in FACTS]
     return frame.reindex(columns=[*FACTS, *rest])
 
@@ -76,10 +76,20 @@ def main(arguments: Arguments) -> int:
         )
     found = found.sort_values(arguments.sort)
     if arguments.csv:
-        found.to_csv(arguments.csv, index=False)
+        _write(found, arguments.csv)
     console = Console()
     console.print(_table(found, console.width))
     return 0
+
+
+def _write(found: pd.DataFrame, path: str) -> None:
+    try:
+        found.to_csv(path, index=False)
+    except OSError as error:
+        raise InputError(
+            f"lifeworth compare: csv={path} cannot be written ({error.strerror or error}); "
+            "name a file in a folder that is there, for example csv=runs.csv"
+        ) from error
 
 
 def _all(client: MlflowClient) -> list[Run]:
@@ -92,6 +102,11 @@ def _all(client: MlflowClient) -> list[Run]:
         token = page.token
         if not token:
             return found
+
+
+def _is_ours(run: Run) -> bool:
+    """Say whether `run.tracking` wrote the run and had time for its parameters."""
+    return "model" in run.data.tags and {"split.horizon_days", "seed"} <= run.data.params.keys()
 
 
 def _row(run: Run) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import importlib
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
@@ -13,16 +13,19 @@ from lifeworth.run.words import Words, checked, complaint
 from lifeworth.tables.errors import InputError
 from lifeworth.tables.sources.shape import Source
 
+Days = Annotated[int, Field(ge=1, le=3_653)]
+"""A length of time: at least a day, at most ten years."""
+
 
 class Split(Words):
     """Where the store is cut in time (conf/split says what each field means)."""
 
     cutoff: dt.date | None
-    horizon_days: PositiveInt
-    window_days: PositiveInt | None
+    horizon_days: Days
+    window_days: Days | None
     purchase: Purchase
-    cuts: PositiveInt
-    every_days: PositiveInt
+    cuts: Annotated[int, Field(ge=1, le=100)]
+    every_days: Days
     score_at: Literal["cutoff", "end"]
 
 
@@ -91,8 +94,7 @@ def read(composed: dict[str, Any], choices: dict[str, str | None]) -> RunConfig:
     names = _names(choices, sorted(fields["baselines"]))
     model = build("model", fields.pop("model"))
     baselines = {
-        names.baselines[key]: build(f"baselines.{key}", node)
-        for key, node in fields.pop("baselines").items()
+        key: build(f"baselines.{key}", node) for key, node in fields.pop("baselines").items()
     }
     title = fields.pop("title") or f"{names.data}: {names.model}"
     parts = {
@@ -101,7 +103,7 @@ def read(composed: dict[str, Any], choices: dict[str, str | None]) -> RunConfig:
         "hardware": checked("hardware", Hardware, fields.pop("hardware")),
         "tiers": checked("tiers", Tiers, fields.pop("tiers")),
         "model": model,
-        "baselines": {n: b for n, b in baselines.items() if b != model},
+        "baselines": _called(names, {k: b for k, b in baselines.items() if b != model}),
     }
     try:
         return RunConfig(names=names, title=title, composed=composed, **parts, **fields)
@@ -127,6 +129,16 @@ def build(where: str, node: dict[str, Any]) -> Any:
     except ValidationError as error:
         known = list(kind.__dataclass_fields__)
         raise InputError(complaint(where, error, known)) from error
+
+
+def _called(names: Names, baselines: dict[str, Any]) -> dict[str, Any]:
+    """Call every baseline by its option; by its key, too, where that name is taken."""
+    called: dict[str, Any] = {}
+    for key, recipe in baselines.items():
+        name = names.baselines[key]
+        taken = name in (names.model, *called)
+        called[f"{name} ({key})" if taken else name] = recipe
+    return called
 
 
 def _names(choices: dict[str, str | None], baselines: list[str]) -> Names:

@@ -84,7 +84,8 @@ def main(arguments: Arguments) -> int:
 def export(source: Path, target: Path, *, overwrite: bool = False) -> bool:
     """Write the scores of the run in `source` to `target`; return False if they are there already.
 
-    The bundle is written beside `target` and then renamed, so a reader never sees half of one.
+    The bundle is written beside `target` and then renamed, so a reader never sees half of one. A
+    damaged bundle of the same scores is mended.
 
     Raises
     ------
@@ -97,9 +98,9 @@ def export(source: Path, target: Path, *, overwrite: bool = False) -> bool:
     try:
         manifest = _write(part, scores, card)
         if target.exists():
-            if _digest_of(target) == manifest["digest"]:
+            if _is_whole(target, manifest["digest"]):
                 return False
-            _refuse_unless(overwrite, target)
+            _refuse_unless(overwrite, target, manifest["digest"])
         _put(part, target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -124,6 +125,7 @@ def _write(part: Path, scores: pd.DataFrame, card: dict[str, Any]) -> dict[str, 
         "columns": [_column(name, scores[name]) for name in scores.columns],
         "quality": {name: card[name] for name in QUALITY if name in card},
         "quality_cutoff": card["cutoff"],
+        "quality_cuts": card["cuts"],
         "files": {p.name: _file(p) for p in sorted(part.iterdir())},
     }
     text = json.dumps(manifest, indent=2) + "\n"
@@ -138,12 +140,28 @@ def _put(part: Path, target: Path) -> None:
         return
     old = target.with_name(f".{target.name}.{os.getpid()}.old")
     target.rename(old)
-    part.rename(target)
+    try:
+        part.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
     shutil.rmtree(old)
 
 
-def _refuse_unless(overwrite: bool, target: Path) -> None:
-    if not target.is_dir() or (any(target.iterdir()) and _digest_of(target) is None):
+def _is_whole(target: Path, digest: str) -> bool:
+    """Say whether `target` is the bundle with this digest, every file as it was written."""
+    manifest = _manifest_of(target)
+    return manifest.get("digest") == digest and all(
+        (target / name).is_file() and _file(target / name) == wanted
+        for name, wanted in manifest["files"].items()
+    )
+
+
+def _refuse_unless(overwrite: bool, target: Path, digest: str) -> None:
+    held = _manifest_of(target).get("digest")
+    if target.is_dir() and (not any(target.iterdir()) or held == digest):
+        return
+    if held is None:
         raise InputError(
             f"export: {target} is there and is not a bundle; it is left as it is, name another to="
         )
@@ -169,12 +187,12 @@ def _folder_of(run: str, tracking_uri: str | None) -> Path:
 
 
 def _scores(source: Path) -> pd.DataFrame:
-    path = source / "scores.parquet"
-    if not path.is_file():
+    missing = [n for n in ("scores.parquet", "scorecard.json") if not (source / n).is_file()]
+    if missing:
         raise InputError(
-            f"export: no scores.parquet in {source}; name the folder of a finished run"
+            f"export: no {' and no '.join(missing)} in {source}; name the folder of a finished run"
         )
-    return pd.read_parquet(path)
+    return pd.read_parquet(source / "scores.parquet")
 
 
 def _card(source: Path) -> dict[str, Any]:
@@ -196,8 +214,10 @@ def _digest(scores: Path, card: dict[str, Any]) -> str:
     return hashlib.sha256(facts.encode() + scores.read_bytes()).hexdigest()
 
 
-def _digest_of(target: Path) -> str | None:
-    manifest = target / "manifest.json"
-    if not manifest.is_file():
-        return None
-    return json.loads(manifest.read_text(encoding="utf-8")).get("digest")
+def _manifest_of(target: Path) -> dict[str, Any]:
+    """Return the manifest of a bundle; an empty one of anything else."""
+    try:
+        found = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) and {"digest", "files"} <= found.keys() else {}

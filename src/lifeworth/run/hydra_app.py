@@ -11,13 +11,19 @@ from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
 
 def compose_and_run(words: list[str], conf: Path) -> int:
     """Run with Hydra's words (overrides and flags); return the exit status."""
-    app = hydra.main(config_path=str(conf), config_name="run", version_base="1.3")(_job)
+    done: list[bool] = []
+
+    def job(composed: DictConfig) -> None:
+        done.append(_job(composed))  # a job that stops does not stop those after it in a sweep
+
+    app = hydra.main(config_path=str(conf), config_name="run", version_base="1.3")(job)
     sys.argv = ["lifeworth run", *words]
     app()
-    return 0
+    return 0 if all(done) else 2
 
 
-def _job(composed: DictConfig) -> None:
+def _job(composed: DictConfig) -> bool:
+    """Run one job; return False if something given cannot be used, which has been said."""
     # Imported here, so that --help and a misspelt word answer at once.
     from lifeworth.run.config import read
     from lifeworth.run.main import run
@@ -29,13 +35,14 @@ def _job(composed: DictConfig) -> None:
         config = read(dict(plain), dict(chosen.runtime.choices))
         run(config, Path(chosen.runtime.output_dir))
     except InputError as error:
-        _stop(str(error))
+        return _stop(str(error))
     except MissingMandatoryValue as error:
         name = getattr(error, "full_key", None)
-        _stop(f"{name} has no value and cannot be guessed; give {name}=...")
+        return _stop(f"{name} has no value and cannot be guessed; give {name}=...")
+    return True
 
 
-def _stop(why: str) -> None:
+def _stop(why: str) -> bool:
     logging.getLogger(__name__).info("stopped: %s", why)
     sys.stderr.write(f"\nlifeworth run: {why}\n")
-    sys.exit(2)
+    return False

@@ -20,6 +20,7 @@ from lifeworth.run.evidence import evidence
 from lifeworth.run.judging import Judged, Scored, judge, score
 from lifeworth.run.progress import Steps, steps
 from lifeworth.tables.core import Tables
+from lifeworth.tables.errors import InputError
 
 
 def run(config: RunConfig, folder: Path) -> dict[str, Any]:
@@ -46,15 +47,28 @@ def run(config: RunConfig, folder: Path) -> dict[str, Any]:
         }
         shown = evidence(config, judged, final, card | told)
         report = write_report(shown, folder / outputs.REPORT)
-        step("keeping the run in MLflow")
-        tracking.keep(config, card, folder)
     print_summary(shown, console, _short(report))
+    with console.status("keeping the run in MLflow"):
+        tracking.keep(config, card, folder)
     return card
 
 
 def cuts(tables: Tables, split: Split) -> Iterator[tuple[History, Future]]:
-    """Cut the store as `split` says, the last cut at its cut-off."""
-    last = split.cutoff or last_day(tables) + dt.timedelta(days=1 - split.horizon_days)
+    """Cut the store as `split` says, the last cut at its cut-off.
+
+    Raises
+    ------
+    InputError
+        If the last horizon ends after the data do, or as `asof.cut`.
+    """
+    latest_cut = last_day(tables) + dt.timedelta(days=1 - split.horizon_days)
+    last = split.cutoff or latest_cut
+    if last > latest_cut:
+        raise InputError(
+            f"split: the {split.horizon_days} days from the cut-off {last} on end after the last "
+            f"order ({last_day(tables)}), so nobody knows what customers did in them; "
+            f"choose split.cutoff={latest_cut} or earlier, or a shorter split.horizon_days"
+        )
     first = last - dt.timedelta(days=(split.cuts - 1) * split.every_days)
     return rolling(
         tables,
@@ -108,5 +122,5 @@ def _with_tiers(config: RunConfig, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _steps(split: Split, baselines: int) -> int:
-    ends = {"cutoff": 4, "end": 5}[split.score_at]
+    ends = {"cutoff": 3, "end": 4}[split.score_at]
     return ends + 2 * split.cuts * (1 + baselines)

@@ -20,16 +20,21 @@ REPORT = "report.html"
 FILES = ("scorecard.json", "scores.parquet", "params.json", "fitted")
 """What `write` leaves, beside the report."""
 
+COUNTS = ("customers", "new_customers")
+"""Numbers of a card that count rows, of which there is no mean."""
+
 MONEY = ("expected_value", "value_sd", *QUANTILES)
 """Columns of scores.parquet in integer cents."""
 
 
 def scorecard(judged: Sequence[Judged], tables: Tables, data_hash: str) -> dict[str, Any]:
-    """Return the flat scorecard of a model; over several cut-offs every number is the mean.
+    """Return the flat scorecard of a model.
 
-    Over several cut-offs <metric>_low and <metric>_high are the 90 % t-interval between cut-offs.
+    Over several cut-offs every metric is the mean, and <metric>_low and <metric>_high are the 90 %
+    t-interval between cut-offs; counts of customers are those of the last, seconds those of all.
     """
     facts = {
+        **{name: judged[-1].card[name] for name in COUNTS},
         "cuts": len(judged),
         "cutoff": str(judged[-1].future.cutoff),
         "seconds_fit": sum(j.scored.seconds_fit for j in judged),
@@ -77,7 +82,7 @@ def mean_card(judged: Sequence[Judged]) -> dict[str, Any]:
     if len(judged) == 1:
         return dict(judged[0].card)
     table = by_cutoff(judged)
-    own = table[~table["metric"].str.endswith(("_low", "_high"))]
+    own = table[~table["metric"].str.endswith(("_low", "_high")) & ~table["metric"].isin(COUNTS)]
     card: dict[str, Any] = {}
     for row in summarise(own).itertuples():
         ends = {f"{row.metric}_low": row.low, f"{row.metric}_high": row.high}

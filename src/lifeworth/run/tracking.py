@@ -9,10 +9,12 @@ from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
+from mlflow.exceptions import MlflowException
 
 from lifeworth.run.config import RunConfig
 from lifeworth.run.kept import client_of, file_of, locked
 from lifeworth.run.outputs import FILES, REPORT
+from lifeworth.tables.errors import InputError
 
 LONGEST = 6_000
 """Longest parameter value MLflow takes."""
@@ -22,8 +24,24 @@ FACTS = ("cutoff", "currency", "value_is", "data_hash")
 
 
 def keep(config: RunConfig, card: dict[str, Any], folder: Path) -> None:
-    """Log parameters, metrics and files of a run."""
-    client = client_of(config.tracking_uri)
+    """Log parameters, metrics and files of a run.
+
+    Raises
+    ------
+    InputError
+        If MLflow does not take them; `folder` has everything all the same.
+    """
+    try:
+        _keep(client_of(config.tracking_uri), config, card, folder)
+    except MlflowException as error:
+        first = str(error).partition("\n")[0]
+        raise InputError(
+            f"tracking_uri: the run is in {folder}, but MLflow did not take it ({first}); "
+            "see that its server answers, or keep runs in a file: tracking_uri=null"
+        ) from error
+
+
+def _keep(client: MlflowClient, config: RunConfig, card: dict[str, Any], folder: Path) -> None:
     with _run(client, config, card, folder) as (run_id, started):
         numbers = {n: float(v) for n, v in card.items() if isinstance(v, int | float)}
         metrics = [Metric(n, v, started, 0) for n, v in numbers.items() if math.isfinite(v)]

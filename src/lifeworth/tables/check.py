@@ -14,13 +14,41 @@ from pandera.errors import SchemaError, SchemaErrorReason, SchemaErrors
 
 from lifeworth.tables.core import Tables
 from lifeworth.tables.errors import InputError
-from lifeworth.tables.faults import ROW, Rule, missing_column, nearest, refuse, sentence
+from lifeworth.tables.faults import (
+    ROW,
+    Rule,
+    broken,
+    missing_column,
+    nearest,
+    refuse,
+    sentence,
+)
 from lifeworth.tables.schema import SCHEMAS, Column, Schema
 
 NO_TABLES: Mapping[str, ir.Table] = MappingProxyType({})
 
 REMEDY_LOW = {"amount_cents": "refunds are rows with returned = true"}
 """What to do about values below the bound of a column, where there is something special to say."""
+
+
+EARLIEST = 1900
+"""Year before which no shop of today sold anything."""
+
+TOO_MUCH_OFF = Rule(
+    name="more off than there is",
+    column="amount_cents",
+    faulty=lambda t: t.discount_cents + t.tax_cents > t.amount_cents,
+    says="have discount_cents + tax_cents > amount_cents",
+    remedy="amount is before the discount and with tax: add to it what was taken off already",
+)
+
+BACK_BEFORE = Rule(
+    name="returned before it was ordered",
+    column="returned_at",
+    faulty=lambda t: t.returned_at < t.ordered_at,
+    says="have returned_at < ordered_at",
+    remedy="check the formats and time zones of both",
+)
 
 
 def checked(
@@ -56,7 +84,8 @@ def checked(
         says=f"have a currency other than '{currency}'",
         remedy="a store has one currency: convert the amounts, or make a store of each",
     )
-    refuse([sentence("orders", good, foreign, "order_id")])
+    faults = broken(good, [foreign, TOO_MUCH_OFF, BACK_BEFORE])
+    refuse(sentence("orders", good, rule, "order_id") for rule in faults)
     unknown = good.cogs_cents.isnull().any().to_pyarrow().as_py()
     tables = {name: check(name, table, latest) for name, table in others.items()}
     return Tables(
@@ -157,6 +186,8 @@ def _rules(schema: Schema, table: ir.Table, latest: datetime | None) -> Iterator
             yield _at_least(name, column.at_least)
         if column.at_most is not None:
             yield _at_most(name, column.at_most)
+        if column.dtype == "timestamp":
+            yield _not_before(name)
         if latest is not None and column.dtype == "timestamp":
             yield _not_after(name, latest)
 
@@ -188,6 +219,16 @@ def _at_most(name: str, bound: int) -> Rule:
         faulty=lambda t: t[name] > bound,
         says=f"have {name} > {bound}",
         remedy=f"correct them or leave those rows out, {bound} is the most",
+    )
+
+
+def _not_before(name: str) -> Rule:
+    return Rule(
+        name=f"{name} ancient",
+        column=name,
+        faulty=lambda t: t[name] < ibis.timestamp(f"{EARLIEST}-01-01"),
+        says=f"have {name} before {EARLIEST}",
+        remedy="check the date format (two digits of the year?), or leave those rows out",
     )
 
 

@@ -89,7 +89,7 @@ def _text(column: ir.Column) -> ir.StringValue:
 
 
 def _time(column: ir.Column, date_format: str | None) -> ir.TimestampValue:
-    if column.type().is_temporal():
+    if column.type().is_timestamp() or column.type().is_date():
         return column.cast("timestamp")
     text = _text(column)
     if date_format is not None:

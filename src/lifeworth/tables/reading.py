@@ -52,9 +52,9 @@ def read_file(con: Backend, path: Path, delimiter: str = ",", encoding: str = "u
         )
     if not path.stat().st_size:
         raise InputError(f"{path.name}: the file is empty (0 bytes); export it again")
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         return _read_parquet(con, path)
-    if path.suffix not in {".csv", ".tsv", ".txt"}:
+    if path.suffix.lower() not in {".csv", ".tsv", ".txt"}:
         raise InputError(
             f"{path.name}: '{path.suffix}' files are not read; save it as CSV, or convert it:"
             f" pandas.read_excel('{path.name}', dtype=str).to_parquet('{path.stem}.parquet')"

@@ -61,7 +61,7 @@ class Files:
         quantity, name, category. Orders need customer_id, ordered_at and amount; lines also
         order_id and product_id. What is not mapped, or mapped to None, is: order_id the number of
         the row; currency the one of the store; discount, tax, shipping 0; cogs unknown; returned
-        false; quantity 1.
+        whether there is a returned_at, else false; quantity 1.
     currency
         ISO 4217 code of the store.
     rows
@@ -158,7 +158,9 @@ def _filled(rows: ir.Table, currency: str) -> ir.Table:
         "tax_cents": zero,
         "shipping_cents": zero,
         "cogs_cents": ibis.null("int64"),
-        "returned": ibis.literal(False),
+        "returned": rows.returned_at.notnull()
+        if "returned_at" in rows.columns
+        else ibis.literal(False),
         "returned_at": ibis.null("timestamp"),
     }
     return rows.mutate(
@@ -175,7 +177,8 @@ def _load_lines(con: Backend, rows: ir.Table) -> tuple[ir.Table, dict[str, ir.Ta
     lines = (
         rows if "quantity" in rows.columns else rows.mutate(quantity=ibis.literal(1, type="int64"))
     )
-    refuse(sentence("files", lines, rule, "order_id") for rule in (MIXED, NO_ORDER))
+    rules = [MIXED, CURRENCIES, NO_ORDER, *map(_blank, SUMMED_UP)]
+    refuse(sentence("files", lines, rule, "order_id") for rule in rules)
     described = [c for c in ("name", "category") if c in lines.columns]
     products = first_of(lines, "product_id", described)
     if "name" not in described:
@@ -193,12 +196,38 @@ def _other_customer(lines: ir.Table) -> ir.BooleanValue:
     return lines.customer_id != lines.customer_id.first().over(order)
 
 
+def _other_currency(lines: ir.Table) -> ir.BooleanValue:
+    order = ibis.window(group_by="order_id", order_by=ROW)
+    return lines.currency != lines.currency.first().over(order)
+
+
+def _blank(name: str) -> Rule:
+    return Rule(
+        name=f"{name} missing",
+        column=name,
+        faulty=lambda t: t[name].isnull(),
+        says=f"have no {name.removesuffix('_cents')}",
+        remedy="fill it in, on every line of an order, or leave those rows out",
+    )
+
+
+SUMMED_UP = ("customer_id", "ordered_at", "currency", "tax_cents", "shipping_cents", "returned")
+"""What an order takes from its lines, so that a missing value would not be seen in the order."""
+
 MIXED = Rule(
     name="mixed order",
     column="customer_id",
     faulty=_other_customer,
     says="belong to an order that began with another customer",
     remedy="an order has one customer: map an order_id that does not repeat",
+)
+
+CURRENCIES = Rule(
+    name="mixed currencies",
+    column="currency",
+    faulty=_other_currency,
+    says="have another currency than the first line of their order",
+    remedy="an order has one currency: convert the amounts first",
 )
 
 NO_ORDER = Rule(
