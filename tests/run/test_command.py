@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from lifeworth.models.core import QUANTILES
 from lifeworth.run.cli import VERBS, main
@@ -144,3 +145,36 @@ def test_a_sweep_over_models_and_cut_offs(lifeworth, tmp_path: Path) -> None:
     compared = lifeworth("compare", "csv=all.csv", cwd=tmp_path)
     assert "btyd_heuristic_rate" in compared.out
     assert len(pd.read_csv(tmp_path / "all.csv")) == 2
+
+
+def test_a_job_that_cannot_run_does_not_stop_a_sweep(lifeworth, tmp_path: Path) -> None:
+    words = (
+        "-m",
+        "experiment=clv_cdnow_sample",
+        "debug=fast",
+        "split.cutoff=1990-01-01,1997-10-01",
+    )
+    told = lifeworth("run", *words, cwd=tmp_path)
+    assert told.status == 2
+    assert "0 orders before the cut-off" in told.err
+    assert "Traceback" not in told.err
+    assert len(list(tmp_path.glob("outputs/sweeps/*/*/report.html"))) == 1
+
+
+def test_a_run_is_told_even_where_mlflow_does_not_answer(lifeworth, tmp_path: Path) -> None:
+    words = ("experiment=clv_cdnow_sample", "debug=fast", "tracking_uri=http://127.0.0.1:9")
+    once = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "2"}
+    told = lifeworth("run", *words, cwd=tmp_path, **once)
+    assert told.status == 2
+    assert "Report: " in told.out
+    assert "tracking_uri: the run is in " in told.err
+    assert "Traceback" not in told.err
+
+
+def test_examples_in_the_help_compose(composed) -> None:
+    text = yaml.safe_load((conf_folder() / "run.yaml").read_text())["hydra"]["help"]["header"]
+    lines = [line.split("   ")[0].split() for line in text.splitlines() if "=" in line]
+    examples = [[w for w in words[2:] if "," not in w] for words in lines if "--cfg" not in words]
+    assert len(examples) >= 4
+    for words in examples:
+        composed(*(word for word in words if word != "-m"))

@@ -11,6 +11,7 @@ from nbclient import NotebookClient
 
 from lifeworth.run.cli import main
 from lifeworth.run.compare import FACTS, runs
+from lifeworth.run.kept import client_of
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "compare_runs.py"
 
@@ -77,3 +78,20 @@ def test_the_pair_of_the_notebook_is_the_same_notebook() -> None:
     pair = nbformat.read(NOTEBOOK.with_suffix(".ipynb"), as_version=4)
     assert [c.source for c in script.cells] == [c.source for c in pair.cells]
     assert not any(c.get("outputs") for c in pair.cells)
+
+
+def test_runs_that_lifeworth_did_not_make_or_finish_are_left_out(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    client = client_of(uri)
+    experiment = client.create_experiment("another team's")
+    client.create_run(experiment)
+    client.create_run(experiment, tags={"model": "btyd_bgnbd"})
+    assert runs(uri).empty
+
+
+def test_a_csv_that_cannot_be_written_is_said(
+    done, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(done.cwd)
+    assert main(["compare", "csv=nowhere/runs.csv"]) == 2
+    assert "csv=nowhere/runs.csv cannot be written" in capsys.readouterr().err

@@ -121,3 +121,26 @@ def test_wrong_words_are_named(words: list[str], said: str) -> None:
     with pytest.raises(InputError) as refused:
         read_words("ask", words, Asked)
     assert said in str(refused.value)
+
+
+def test_a_baseline_never_takes_the_place_of_the_model() -> None:
+    own = plain()["model"] | {"spend": "credibility"}
+    choices = CHOICES | {"model@baselines.rate": "btyd_bgnbd"}
+    config = read(plain(baselines={"rate": own}), choices)
+    assert config.model == BgNbd(time_unit_days=7, spend="gamma_gamma", draws=500)
+    assert {name: b.spend for name, b in config.baselines.items()} == {
+        "btyd_bgnbd (rate)": "credibility"
+    }
+
+
+def test_two_baselines_of_one_option_are_both_kept() -> None:
+    rate = plain()["baselines"]["rate"]
+    choices = CHOICES | {"model@baselines.more": "btyd_heuristic_rate"}
+    config = read(plain(baselines={"more": rate | {"draws": 9}, "rate": rate}), choices)
+    assert list(config.baselines) == ["btyd_heuristic_rate", "btyd_heuristic_rate (rate)"]
+
+
+@pytest.mark.parametrize("field", ["horizon_days", "window_days", "every_days", "cuts"])
+def test_lengths_of_time_have_an_end(field: str) -> None:
+    with pytest.raises(InputError, match=f"split: {field} = 10000000"):
+        made(**{f"split__{field}": 10_000_000})

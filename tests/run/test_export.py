@@ -90,3 +90,49 @@ def test_the_command_exports_the_latest_run(
     assert "2,357 customers" in capsys.readouterr().out
     assert main(["export", "run=nothing", "to=bundle"]) == 2
     assert "lifeworth compare lists them" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", ["missing", "garbled", "manifest"])
+def test_a_damaged_bundle_is_never_taken_for_whole(done, tmp_path: Path, damage: str) -> None:
+    target = tmp_path / "bundle"
+    export(done.folder, target)
+    whole = (target / "scores.csv").read_bytes()
+    if damage == "manifest":
+        (target / "manifest.json").write_text("{")
+        with pytest.raises(InputError, match="is not a bundle"):
+            export(done.folder, target, overwrite=True)
+        return
+    (target / "scores.csv").write_text("garbled")
+    if damage == "missing":
+        (target / "scores.csv").unlink()
+    assert export(done.folder, target)
+    assert (target / "scores.csv").read_bytes() == whole
+
+
+def test_a_failing_swap_leaves_the_bundle_that_was_there(
+    done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, other = tmp_path / "bundle", changed(done, tmp_path)
+    export(done.folder, target)
+    before = (target / "scores.csv").read_bytes()
+    rename = Path.rename
+
+    def failing(self: Path, to: Path) -> Path:
+        if to == target and not self.name.endswith(".old"):
+            raise OSError("disk full")
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(OSError, match="disk full"):
+        export(other, target, overwrite=True)
+    assert (target / "scores.csv").read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+def test_an_empty_folder_is_filled_and_half_a_run_is_refused(done, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert export(done.folder, tmp_path / "empty")
+    half = changed(done, tmp_path)
+    (half / "scorecard.json").unlink()
+    with pytest.raises(InputError, match=r"no scorecard\.json in"):
+        export(half, tmp_path / "bundle")

@@ -12,6 +12,7 @@ from lifeworth.engines.device import use
 from lifeworth.models.store import load
 from lifeworth.run.config import Split
 from lifeworth.run.main import cuts, run
+from lifeworth.tables.errors import InputError
 from lifeworth.tables.sources import Simulated
 
 SPLIT = {
@@ -41,6 +42,15 @@ def test_rolling_cuts_go_back_from_the_cut_off(store) -> None:
     pairs = cuts(store, Split(**SPLIT | {"cutoff": dt.date(2023, 6, 1), "cuts": 3}))
     days = [history.cutoff for history, _ in pairs]
     assert days == [dt.date(2023, 4, 2), dt.date(2023, 5, 2), dt.date(2023, 6, 1)]
+
+
+def test_a_horizon_beyond_the_data_is_refused(store) -> None:
+    last = store.orders.ordered_at.max().execute().date()
+    latest_cut = last - dt.timedelta(days=89)
+    split = Split(**SPLIT | {"cutoff": latest_cut + dt.timedelta(days=1)})
+    with pytest.raises(InputError, match=f"choose split.cutoff={latest_cut} or earlier"):
+        list(cuts(store, split))
+    assert len(list(cuts(store, Split(**SPLIT | {"cutoff": latest_cut})))) == 1
 
 
 @pytest.fixture(scope="module")

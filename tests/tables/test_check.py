@@ -204,3 +204,22 @@ def test_bounds_above_are_kept():
     )
     with pytest.raises(InputError, match=r"treatments: 1 of 1 rows have propensity > 1, first at"):
         check("treatments", ibis.memtable(frame))
+
+
+def test_more_off_than_the_amount_is_refused(duck):
+    said = complaint(duck, discount_cents=[0, 900, 1_500, 0], tax_cents=100)
+    assert "1 of 4 rows have discount_cents + tax_cents > amount_cents" in said
+    assert "order 'A2'" in said
+
+
+def test_a_return_before_its_order_is_refused(duck):
+    back = pd.Series([pd.Timestamp("2022-12-31"), None, None, None], dtype="datetime64[us]")
+    said = complaint(duck, returned=[True, False, False, False], returned_at=back)
+    assert "1 of 4 rows have returned_at < ordered_at" in said
+
+
+def test_a_time_before_there_were_such_shops_is_refused(duck):
+    days = pd.to_datetime(["2023-01-01", "1823-01-02", "2023-01-03", "2023-01-04"]).astype(
+        "datetime64[us]"
+    )
+    assert "1 of 4 rows have ordered_at before 1900" in complaint(duck, ordered_at=days)

@@ -245,3 +245,42 @@ def test_an_order_of_two_customers_is_refused(shop):
     text = LINES + "2,c,2023-01-03,1,p1,1,1,no\n"
     said = refused(shop(text, columns=LINE_COLUMNS, rows="lines"))
     assert "1 of 4 rows belong to an order that began with another customer, first at row 4" in said
+
+
+BACK_LINES = """Order,Customer,Date,Paid,Product,Money,Tax,Back
+A1,7,2023-01-05,10,p,EUR,1,
+A1,7,2023-01-05,20,q,EUR,2,
+A2,8,2023-02-05,5,p,EUR,0,2023-02-09
+"""
+
+BACK_COLUMNS = COLUMNS | {
+    "product_id": "Product", "currency": "Money", "tax": "Tax", "returned_at": "Back"
+}  # fmt: skip
+
+
+def test_lines_become_orders_and_a_return_is_known_by_its_date(shop):
+    got = frame(shop(BACK_LINES, columns=BACK_COLUMNS, rows="lines"))
+    assert got.amount_cents.tolist() == [3_000, 500]
+    assert got.tax_cents.tolist() == [300, 0]
+    assert got.returned.tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("A1,7,2023-01-05,20,q,USD,2,", "another currency than the first line of their order"),
+        ("A1,7,2023-01-05,20,q,,2,", "have no currency"),
+        ("A1,7,2023-01-05,20,q,EUR,,", "have no tax"),
+        ("A1,7,,20,q,EUR,2,", "have no ordered_at"),
+        ("A1,,2023-01-05,20,q,EUR,2,", "have no customer_id"),
+    ],
+)
+def test_what_an_order_would_hide_of_its_lines_is_refused(shop, line, said):
+    text = BACK_LINES.replace("A1,7,2023-01-05,20,q,EUR,2,", line)
+    assert said in refused(shop(text, columns=BACK_COLUMNS, rows="lines"))
+
+
+def test_a_suffix_in_capitals_is_read(tmp_path):
+    (tmp_path / "ORDERS.CSV").write_text(GOOD)
+    source = Files(folder=str(tmp_path), file="ORDERS.CSV", columns=COLUMNS, currency="EUR")
+    assert len(frame(source)) == 3
