@@ -178,3 +178,25 @@ def test_examples_in_the_help_compose(composed) -> None:
     assert len(examples) >= 4
     for words in examples:
         composed(*(word for word in words if word != "-m"))
+
+
+def test_a_run_in_a_hurry_says_so_wherever_it_goes(done, tmp_path: Path, capsys) -> None:
+    assert "debug=fast: made in a hurry" in done.printed.out
+    assert "debug=fast: made in a hurry" in (done.folder / "report.html").read_text()
+    assert main(["export", f"run={done.folder}", f"to={tmp_path / 'bundle'}"]) == 0
+    assert "btyd_bgnbd as of 1997-10-01, 2,357 customers" in capsys.readouterr().out
+    manifest = json.loads((tmp_path / "bundle" / "manifest.json").read_text())
+    assert (manifest["model"], manifest["debug"]) == ("btyd_bgnbd", "fast")
+
+
+def test_a_place_that_cannot_be_written_is_said(done, tmp_path: Path, capsys) -> None:
+    (tmp_path / "file").write_text("keep me")
+    assert main(["export", f"run={done.folder}", f"to={tmp_path / 'file' / 'bundle'}"]) == 2
+    assert capsys.readouterr().err.startswith("lifeworth export: ")
+    assert (tmp_path / "file").read_text() == "keep me"
+
+
+def test_comparing_what_there_is_not_says_what_there_is(done, capsys, monkeypatch) -> None:
+    monkeypatch.chdir(done.cwd)
+    assert main(["compare", "data=nothing"]) == 2
+    assert "no run has data=nothing; there are runs of cdnow" in capsys.readouterr().err

@@ -284,3 +284,14 @@ def test_a_suffix_in_capitals_is_read(tmp_path):
     (tmp_path / "ORDERS.CSV").write_text(GOOD)
     source = Files(folder=str(tmp_path), file="ORDERS.CSV", columns=COLUMNS, currency="EUR")
     assert len(frame(source)) == 3
+
+
+def test_decimal_commas_and_spaces_around_ids(shop):
+    text = """Order;Customer;Date;Paid
+1; 007 ;02.01.2023;1.234,50
+2;007;03.01.2023;0,5
+"""
+    options = {"delimiter": ";", "decimal": ",", "date_format": "%d.%m.%Y"}
+    got = frame(shop(text, **options))
+    assert got.amount_cents.tolist() == [123_450, 50]
+    assert got.customer_id.tolist() == ["007", "007"]

@@ -58,7 +58,7 @@ def test_what_is_no_number_is_null():
 
 
 def test_text_keeps_leading_zeros_and_whole_floats_lose_the_point():
-    assert read(["007", " a", "", "  "], "text") == ["007", " a", None, None]
+    assert read(["007", " a", "", "  "], "text") == ["007", "a", None, None]
     assert read([12346.0, 1.5, None], "text", dtype="float64") == ["12346", "1.5", None]
     assert read([7, None], "text", dtype="int64") == ["7", None]
 

@@ -244,7 +244,11 @@ def _refuse_empty(tables: Tables, start: dt.date | None, cutoff: dt.date, end: d
     side, span, remedy = (
         ("at or after", f"[{cutoff}, {end})", "an earlier split.cutoff")
         if seen["before"]
-        else ("before", f"[{start or 'the first order'}, {cutoff})", "a later split.cutoff")
+        else (
+            "before",
+            f"[{start or 'the first order'}, {cutoff})",
+            "a later split.cutoff or a shorter horizon",
+        )
     )
     raise InputError(
         f"split: 0 orders {side} the cut-off, in {span}; the orders run from"

@@ -64,6 +64,9 @@ def _do(verb: str, words: list[str]) -> int:
         return module.main(read(f"lifeworth {verb}", words, module.Arguments))
     except InputError as error:
         return _refuse(str(error))
+    except OSError as error:
+        what = f"{error.strerror}: {error.filename}" if error.filename else str(error)
+        return _refuse(f"lifeworth {verb}: {what}; name a file or folder that can be used")
 
 
 def _say(text: str) -> int:

@@ -62,8 +62,13 @@ def main(arguments: Arguments) -> int:
     found = runs(arguments.tracking_uri)
     for column in ("experiment", "data"):
         wanted = getattr(arguments, column)
-        if wanted is not None:
+        if wanted is not None and not found.empty:
+            there = ", ".join(sorted(found[column].unique()))
             found = found[found[column] == wanted]
+            if found.empty:
+                raise InputError(
+                    f"lifeworth compare: no run has {column}={wanted}; there are runs of {there}"
+                )
     if found.empty:
         raise InputError(
             "lifeworth compare: no runs here; make one by lifeworth run experiment=clv_cdnow, "

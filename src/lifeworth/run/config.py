@@ -54,6 +54,7 @@ class Names(Words):
     data: str
     model: str
     baselines: dict[str, str]
+    debug: str | None
 
 
 class RunConfig(BaseModel):
@@ -147,5 +148,6 @@ def _names(choices: dict[str, str | None], baselines: list[str]) -> Names:
         experiment=choices.get("experiment") or f"{data}_{model}",
         data=data,
         model=model,
+        debug=choices.get("debug"),
         baselines={key: choices.get(f"model@baselines.{key}") or key for key in baselines},
     )

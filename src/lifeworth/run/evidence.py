@@ -107,7 +107,15 @@ def _facts(config: RunConfig, last: Judged, final: Scored, card: dict[str, Any])
 
 
 def _notes(config: RunConfig, last: Judged, final: Scored, card: dict[str, Any]) -> list[str]:
-    notes = list(final.fitted.notes())
+    notes = []
+    if config.names.debug:
+        notes.append(f"debug={config.names.debug}: made in a hurry, the figures mean nothing.")
+    if card["cuts"] > 1:
+        notes.append(
+            f"Tables of errors show means over {card['cuts']} cut-offs, with intervals between "
+            f"them; the headline and the plots are of the last, {last.future.cutoff}."
+        )
+    notes += final.fitted.notes()
     if card["value_is"] == "revenue":
         notes.append("Value is revenue: the source does not know what every order cost.")
     if card["acquired_earlier"]:

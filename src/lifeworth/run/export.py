@@ -72,9 +72,11 @@ def main(arguments: Arguments) -> int:
     target = Path(arguments.to)
     done = export(source, target, overwrite=arguments.overwrite)
     say = "wrote" if done else "is there already, the same:"
-    count = json.loads((target / "manifest.json").read_text(encoding="utf-8"))["customers"]
+    told = _manifest_of(target)
+    hurry = f", debug={told['debug']}: the figures mean nothing" if told["debug"] else ""
     Console().print(
-        f"{say} {target} ({count:,} customers; scores.parquet, scores.csv, manifest.json)",
+        f"{say} {target} ({told['model']} as of {told['as_of']}, {told['customers']:,} customers; "
+        f"scores.parquet, scores.csv, manifest.json){hurry}",
         markup=False,
         soft_wrap=True,
     )
@@ -115,6 +117,8 @@ def _write(part: Path, scores: pd.DataFrame, card: dict[str, Any]) -> dict[str, 
         "digest": _digest(part / "scores.csv", card),
         "created_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "lifeworth_version": card["lifeworth_version"],
+        "model": card["model"],
+        "debug": card["debug"],
         "data_hash": card["data_hash"],
         "currency": card["currency"],
         "value_is": card["value_is"],

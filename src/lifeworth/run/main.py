@@ -40,6 +40,7 @@ def run(config: RunConfig, folder: Path) -> dict[str, Any]:
         final = _final(config, tables, judged[-1][0].scored, step)
         step("writing")
         card = outputs.scorecard([models[0] for models in judged], tables, data_hash)
+        card["debug"] = config.names.debug or ""
         outputs.write(folder, card, _with_tiers(config, final.forecast.frame), final.fitted)
         told = {
             "device": device,

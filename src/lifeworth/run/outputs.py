@@ -35,6 +35,7 @@ def scorecard(judged: Sequence[Judged], tables: Tables, data_hash: str) -> dict[
     """
     facts = {
         **{name: judged[-1].card[name] for name in COUNTS},
+        "model": judged[-1].scored.name,
         "cuts": len(judged),
         "cutoff": str(judged[-1].future.cutoff),
         "seconds_fit": sum(j.scored.seconds_fit for j in judged),

@@ -29,7 +29,7 @@ WANTED = {
 
 REMEDY = {
     "time": "name the format, for example date_format: '%d/%m/%Y %H:%M', or correct them",
-    "money": "write amounts with a decimal point and neither currency signs nor separators",
+    "money": "write amounts with a decimal point (or say that it is a comma: decimal) and no signs",
     "cents": "write plain numbers, or set units: money if they are not in cents",
     "truth": f"write one of {', '.join((*YES, *NO))}",
 }
@@ -79,13 +79,17 @@ def _blank(column: ir.Column) -> ir.BooleanValue:
 
 
 def _text(column: ir.Column) -> ir.StringValue:
-    """Return text; whole numbers that a file holds as floats (12346.0) lose the point."""
+    """Return text; whole numbers that a file holds as floats (12346.0) lose the point.
+
+    Spaces around text are not kept: ' 007' and '007' are one customer.
+    """
     if column.type().is_floating():
         number = column.isnan().ifelse(None, column)
         return (number == number.floor()).ifelse(
             number.try_cast("int64").cast("string"), number.cast("string")
         )
-    return _blank(column).ifelse(None, column.cast("string"))
+    text = column.strip() if column.type().is_string() else column.cast("string")
+    return _blank(column).ifelse(None, text)
 
 
 def _time(column: ir.Column, date_format: str | None) -> ir.TimestampValue:

@@ -31,8 +31,8 @@ from lifeworth.models.core import (
 )
 
 REMEDY = (
-    "take a longer History (split.cutoff), check that orders are not all first orders, "
-    "or use model=btyd_heuristic_rate"
+    "take a longer History (split.window_days=null, or a later split.cutoff), "
+    "check that orders are not all first orders, or use model=btyd_heuristic_rate"
 )
 
 

@@ -71,6 +71,8 @@ class Files:
         even one; "cents" for cents.
     date_format
         strptime pattern; ISO 8601 if None. Times with a zone are moved to UTC, others are UTC.
+    decimal
+        What stands before the cents in a text; with "," points separate thousands.
     delimiter, encoding
         Of a CSV file; "utf-8" (with or without a byte-order mark), "latin-1" or "utf-16".
 
@@ -92,6 +94,7 @@ class Files:
     units: Literal["cents", "money"] = "money"
     date_format: str | None = None
     delimiter: str = ","
+    decimal: Literal[".", ","] = "."
     encoding: Literal["utf-8", "latin-1", "utf-16"] = "utf-8"
 
     def load(self, latest: datetime | None = None) -> Tables:
@@ -106,6 +109,8 @@ class Files:
         fields = self._fields()
         con = connect()
         raw = read_file(con, self._path(), self.delimiter, self.encoding)
+        if self.decimal == ",":
+            raw = _with_points(raw, fields)
         rows = typed(self.file, raw, fields, self.date_format).mutate(row=ibis.row_number())
         full = con.create_table("rows", _filled(rows, self.currency))
         load = _load_lines if self.rows == "lines" else _load_orders
@@ -146,6 +151,13 @@ def _mapping_faults(given: dict[str, str], kinds: dict[str, Kind], rows: str) ->
         if name not in given:
             needed = ", ".join(NEEDED[rows])
             yield f"files: columns does not name '{name}'; a file of {rows} needs {needed}"
+
+
+def _with_points(raw: ir.Table, fields: dict[str, Field]) -> ir.Table:
+    """Write 1.234,50 as 1234.50 in the columns of money."""
+    money = {f.column for f in fields.values() if f.kind in ("money", "cents")}
+    text = [c for c in money & set(raw.columns) if raw[c].type().is_string()]
+    return raw.mutate(**{c: raw[c].replace(".", "").replace(",", ".") for c in text})
 
 
 def _filled(rows: ir.Table, currency: str) -> ir.Table:
