@@ -203,14 +203,10 @@ def _load_lines(con: Backend, rows: ir.Table) -> tuple[ir.Table, dict[str, ir.Ta
     return con.create_table("orders", orders_of(lines)), others
 
 
-def _other_customer(lines: ir.Table) -> ir.BooleanValue:
+def _unlike_first(lines: ir.Table, name: str) -> ir.BooleanValue:
+    """Mark the lines that differ in `name` from the first line of their order."""
     order = ibis.window(group_by="order_id", order_by=ROW)
-    return lines.customer_id != lines.customer_id.first().over(order)
-
-
-def _other_currency(lines: ir.Table) -> ir.BooleanValue:
-    order = ibis.window(group_by="order_id", order_by=ROW)
-    return lines.currency != lines.currency.first().over(order)
+    return lines[name] != lines[name].first().over(order)
 
 
 def _blank(name: str) -> Rule:
@@ -229,7 +225,7 @@ SUMMED_UP = ("customer_id", "ordered_at", "currency", "tax_cents", "shipping_cen
 MIXED = Rule(
     name="mixed order",
     column="customer_id",
-    faulty=_other_customer,
+    faulty=lambda t: _unlike_first(t, "customer_id"),
     says="belong to an order that began with another customer",
     remedy="an order has one customer: map an order_id that does not repeat",
 )
@@ -237,7 +233,7 @@ MIXED = Rule(
 CURRENCIES = Rule(
     name="mixed currencies",
     column="currency",
-    faulty=_other_currency,
+    faulty=lambda t: _unlike_first(t, "currency"),
     says="have another currency than the first line of their order",
     remedy="an order has one currency: convert the amounts first",
 )
