@@ -53,7 +53,7 @@ def test_the_summary_is_that_of_lifetimes(tables, frame):
     assert (frame.recency_days.to_numpy() == twin.recency.to_numpy()).all()
     assert (frame.age_days.to_numpy() == twin["T"].to_numpy()).all()
     mean = frame.mean_value_cents.to_numpy() / 100
-    np.testing.assert_allclose(mean, twin.monetary_value.to_numpy(), rtol=1e-9, atol=0)
+    np.testing.assert_allclose(mean, twin.monetary_value.to_numpy(), rtol=1e-14, atol=0)
 
 
 def test_published_counts_before_the_cutoff(which, frame):

@@ -15,8 +15,8 @@ CAPTIONS = {
     "holdout": Caption(
         "Forecast against what happened",
         "Every customer known at the cut-off counts, also those who never came back. Money is in "
-        "{currency}. Small figures are intervals from resampling customers, where they were "
-        "computed. The best of each line is bold.",
+        "{currency}. Small figures are intervals: from resampling customers, or between "
+        "cut-offs where there are several. The best of each line is bold.",
         "A model that does not beat the simple rules beside it is not worth its trouble.",
     ),
     "tracking": Caption(
