@@ -5,17 +5,22 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import yaml
 
 from lifeworth.engines.likelihood import Estimate
-from lifeworth.models.btyd import BgNbd, HeuristicRate
+from lifeworth.models.btyd import HeuristicRate
 from lifeworth.models.store import load, save
+from lifeworth.run.conf import conf_folder
+from lifeworth.run.config import build
 from lifeworth.tables.errors import InputError
 
 
 @pytest.fixture(scope="module")
 def fitted(cdnow_cut):
     """A model that keeps numbers, text, nested parts and an array."""
-    return BgNbd(time_unit_days=7.0, spend="credibility", draws=20).fit(cdnow_cut[0], seed=3)
+    path = conf_folder() / "model" / "btyd_bgnbd_credibility.yaml"
+    recipe = build("model", {**yaml.safe_load(path.read_text()), "draws": 20})
+    return recipe.fit(cdnow_cut[0], seed=3)
 
 
 @pytest.fixture
@@ -44,7 +49,10 @@ def refused(folder):
 def test_a_model_comes_back_as_it_was(fitted, kept):
     back = load(kept)
     assert type(back) is type(fitted)
-    assert (back.recipe, back.seed, back.maximum) == (fitted.recipe, fitted.seed, fitted.maximum)
+    assert (back.process, back.seed, back.pool) == (fitted.process, fitted.seed, fitted.pool)
+    assert back.purchases.maximum == fitted.purchases.maximum
+    drawn = fitted.purchases.posterior.draws["population"]
+    assert (back.purchases.posterior.draws["population"] == drawn).all()
     ours, theirs = fitted.spend, back.spend
     assert (theirs.mu, theirs.sigma2, theirs.tau2) == (ours.mu, ours.sigma2, ours.tau2)
     assert theirs.residuals.dtype == ours.residuals.dtype
@@ -54,11 +62,12 @@ def test_a_model_comes_back_as_it_was(fitted, kept):
 def test_numbers_that_json_does_not_know_come_back_to_the_last_bit(fitted, tmp_path):
     """NaN, infinity, minus zero, the smallest and a large float, and one of 17 digits."""
     odd = Estimate(value=0.1 + 0.2, se=float("nan"), low=5e-324, high=float("inf"))
-    maximum = replace(fitted.maximum, estimates={"r": odd}, log_likelihood=-1e300, notes=("é",))
+    found = fitted.purchases
+    maximum = replace(found.maximum, estimates={"r": odd}, log_likelihood=-1e300, notes=("é",))
     spend = replace(fitted.spend, mu=-0.0, residuals=np.array([np.nan, -0.0, 5e-324]))
-    save(replace(fitted, maximum=maximum, spend=spend), tmp_path)
+    save(replace(fitted, purchases=replace(found, maximum=maximum), spend=spend), tmp_path)
     back = load(tmp_path)
-    assert repr(back.maximum) == repr(maximum)
+    assert repr(back.purchases.maximum) == repr(maximum)
     assert repr(back.spend.mu) == "-0.0"
     assert back.spend.residuals.tobytes() == spend.residuals.tobytes()
 
@@ -67,7 +76,7 @@ def test_two_files_are_kept_that_need_no_pickle(kept):
     assert sorted(path.name for path in kept.iterdir()) == ["arrays.npz", "fitted.json"]
     assert json.loads((kept / "fitted.json").read_text())["format"] == 1
     with np.load(kept / "arrays.npz", allow_pickle=False) as arrays:
-        assert [arrays[name].dtype.kind for name in arrays.files] == ["f"]
+        assert {arrays[name].dtype.kind for name in arrays.files} == {"f"}
 
 
 def test_an_array_of_objects_is_not_kept(fitted, tmp_path):
@@ -113,7 +122,7 @@ def test_another_format(kept, number):
         "lifeworth.tables.core.Tables",
         "lifeworth.models.core.Parameter",  # of ours, but no fitted model
         "lifeworth.models.btyd.bgnbd.BgNbd",  # a recipe
-        "lifeworth.models.btyd.bgnbd.fit_bgnbd",
+        "lifeworth.models.btyd.fit.fit",
         "lifeworth.models.btyd.bgnbd.np",
         "lifeworth.models.btyd.bgnbd.FittedOld",
         "lifeworth.models.old.FittedOld",
@@ -172,23 +181,24 @@ def test_an_array_that_is_not_there_is_named(kept):
     np.savez(kept / "arrays.npz", other=np.zeros(3))
     told = refused(kept)
     assert told.startswith(f"fitted model: {kept / 'fitted.json'} does not fit this version's")
-    assert "FittedBgNbd in spend.credibility.residuals; fit the model again" in told
+    fields = ("purchases.posterior.draws.population", "purchases.posterior.elbo")
+    assert f"FittedBtyd in {', '.join(fields)}, spend.credibility.residuals; fit" in told
 
 
 def test_a_renamed_field_is_named_and_so_is_the_one_that_is_missed(kept):
     fields = json.loads((kept / "fitted.json").read_text())["fitted"]
     change(kept, fitted={("sead" if name == "seed" else name): v for name, v in fields.items()})
     assert refused(kept) == (
-        f"fitted model: {kept / 'fitted.json'} does not fit this version's FittedBgNbd in "
+        f"fitted model: {kept / 'fitted.json'} does not fit this version's FittedBtyd in "
         "sead, seed; fit the model again"
     )
 
 
 def test_a_field_of_another_type_is_named(kept):
     fields = json.loads((kept / "fitted.json").read_text())["fitted"]
-    fields["maximum"]["estimates"]["r"]["value"] = "high"
+    fields["purchases"]["maximum"]["estimates"]["r"]["value"] = "high"
     change(kept, fitted=fields)
-    assert "FittedBgNbd in maximum.estimates.r.value; fit the model again" in refused(kept)
+    assert "FittedBtyd in purchases.maximum.estimates.r.value; fit the model again" in refused(kept)
 
 
 def test_a_model_without_content_is_refused_by_its_fields(kept):

@@ -103,6 +103,26 @@ class AliveGrid(Protocol):
         ...
 
 
+class Learnt(NamedTuple):
+    """What a Bayesian fit learnt, as frames whose columns `report.evidence` documents."""
+
+    posterior: pd.DataFrame
+    prior_predictive: pd.DataFrame
+    forest: pd.DataFrame | None
+    chains: pd.DataFrame | None
+    elbo: pd.DataFrame | None
+    diagnostics: pd.DataFrame | None
+
+
+@runtime_checkable
+class Learns(Protocol):
+    """A fitted model that can say what the data taught it."""
+
+    def learnt(self, history: History) -> Learnt | None:
+        """Return what was learnt from `history`; None of a fit without priors."""
+        ...
+
+
 class Draws(NamedTuple):
     """Equally likely futures of some customers: purchases (count) and value (cents)."""
 
@@ -123,7 +143,10 @@ class Forecast:
     tracking
         One row per 7-day week counted from the cut-off (backward to the first order, forward to the
         end of the horizon): week_start (date), expected_purchases (repeat purchases expected of all
-        customers known at the cut-off in that week).
+        customers known at the cut-off in that week); and low, high, low_cumulative,
+        high_cumulative: the middle 90 % of the draws of the week and of the total since the
+        cut-off, missing before it. Each total of a future is shared out over the weeks in
+        proportion to what is expected.
     draws
         Predictive draws of the customers in the given rows of `frame`; the same rows give the same
         draws.
@@ -167,6 +190,7 @@ def forecast(
     ValueError
         If anything is not a number: a fault of the model.
     """
+    spread = _spread(len(customer_id), draws)
     frame = pd.DataFrame(
         {
             "customer_id": customer_id,
@@ -177,14 +201,37 @@ def forecast(
             "p_active": expected.p_active,
             "expected_value": expected.value,
         }
-    ).assign(**_spread(len(customer_id), draws))
+    ).assign(value_sd=spread.sd, **dict(zip(QUANTILES, spread.levels, strict=True)))
     broken = frame.columns[frame.isna().any()].tolist()
     if broken:
         row = frame[frame.isna().any(axis=1)].iloc[0]
         raise ValueError(
             f"forecast: {', '.join(broken)} not a number, first for customer {row['customer_id']!r}"
         )
-    return Forecast(frame=frame, tracking=tracking, draws=draws)
+    weeks = _with_ends(tracking, cutoff, float(expected.purchases.sum()), spread.totals)
+    return Forecast(frame=frame, tracking=weeks, draws=draws)
+
+
+def _with_ends(
+    tracking: pd.DataFrame,
+    cutoff: dt.date,
+    expected: float,
+    totals: Float[np.ndarray, " draws"],
+) -> pd.DataFrame:
+    """Add the middle 90 % of futures to the weeks after the cut-off."""
+    ahead = (tracking["week_start"] >= cutoff).to_numpy()
+    weekly = tracking["expected_purchases"].to_numpy(dtype=np.float64)[ahead]
+    columns = ("low", "high", "low_cumulative", "high_cumulative")
+    ends = pd.DataFrame(np.nan, index=tracking.index, columns=pd.Index(columns))
+    if weekly.size and expected > 0:
+        shares = np.clip(weekly / expected, 0.0, 1.0)
+        rest = max(1.0 - shares.sum(), 0.0)  # of the days after the last whole week
+        chances = np.append(shares, rest) / (shares.sum() + rest)
+        drawn = np.random.default_rng(0).multinomial(np.rint(totals).astype(np.int64), chances)
+        weeks = drawn[:, :-1].astype(np.float64)
+        both = (weeks, weeks.cumsum(axis=1))
+        ends.loc[ahead] = np.concatenate([np.quantile(d, [0.05, 0.95], axis=0) for d in both]).T
+    return pd.concat([tracking, ends], axis=1)
 
 
 def block_draws(draw: DrawBlock, customers: int, seed: int) -> Callable[[slice], Draws]:
@@ -203,11 +250,21 @@ def block_draws(draw: DrawBlock, customers: int, seed: int) -> Callable[[slice],
     return draws
 
 
-def _spread(customers: int, draws: Callable[[slice], Draws]) -> dict[str, np.ndarray]:
+class _Spread(NamedTuple):
+    """Of value: sd and quantiles by customer; of purchases: the total of all in every future."""
+
+    sd: Float[np.ndarray, " customers"]
+    levels: Float[np.ndarray, "levels customers"]
+    totals: Float[np.ndarray, " draws"]
+
+
+def _spread(customers: int, draws: Callable[[slice], Draws]) -> _Spread:
     sd, levels = np.empty(customers), np.empty((len(QUANTILES), customers))
+    totals = np.zeros(1)
     for start in range(0, customers, BLOCK):
         rows = slice(start, min(start + BLOCK, customers))
-        value = draws(rows).value
-        sd[rows] = value.std(axis=1)
-        levels[:, rows] = np.quantile(value, list(QUANTILES.values()), axis=1)
-    return {"value_sd": sd, **dict(zip(QUANTILES, levels, strict=True))}
+        drawn = draws(rows)
+        sd[rows] = drawn.value.std(axis=1)
+        levels[:, rows] = np.quantile(drawn.value, list(QUANTILES.values()), axis=1)
+        totals = totals + drawn.purchases.sum(axis=0)
+    return _Spread(sd, levels, totals)

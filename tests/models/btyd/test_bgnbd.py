@@ -3,24 +3,34 @@
 import datetime as dt
 import importlib
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from scipy.special import gammaln
 
 from lifeworth.asof import cut
 from lifeworth.asof.summary import outcomes, weekly_repeat_purchases
 from lifeworth.engines.likelihood import FitError
-from lifeworth.models.btyd import BgNbd, HeuristicLastPeriod, HeuristicRate
-from lifeworth.models.btyd.bgnbd import fit_bgnbd
+from lifeworth.models.btyd import HeuristicLastPeriod, HeuristicRate
+from lifeworth.models.btyd.processes.beta_geometric import BetaGeometric
+from lifeworth.models.btyd.purchases import Past, maximum_of_purchases
 from lifeworth.models.core import AliveGrid
+from lifeworth.run.conf import conf_folder
+from lifeworth.run.config import build
 from lifeworth.tables.simulate import World
 from lifeworth.tables.sources import Simulated
 
 
-def recipe(**fields):
-    return BgNbd(**{"time_unit_days": 7.0, "spend": "gamma_gamma", "draws": 20} | fields)
+def recipe(**fields: Any):
+    spelled = yaml.safe_load((conf_folder() / "model" / "btyd_bgnbd.yaml").read_text())
+    return build("model", {**spelled, "draws": 20, **fields})
+
+
+def fit_bgnbd(x, t_x, T):
+    return maximum_of_purchases(BetaGeometric(), Past(x, t_x, T))
 
 
 def twin(theta, x, t_x, T):

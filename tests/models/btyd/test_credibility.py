@@ -6,7 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lifeworth.engines.likelihood import FitError
+from lifeworth.engines.pooled import Groups
 from lifeworth.models.btyd.credibility import QUANTILES, credibility, credibility_of
+from lifeworth.models.btyd.estimate import Seen, nothing
+from lifeworth.models.btyd.pool import Grouped
 from lifeworth.models.btyd.statistics import Statistics
 
 MU, SIGMA, TAU = -40.0, 900.0, 500.0
@@ -43,6 +46,17 @@ def some(x, m):
     return Statistics(np.arange(len(x)).astype(str).astype(object), x, zero, zero, m, zero)
 
 
+def no_eta(draws):
+    return np.empty((1, draws, 0))
+
+
+def unseen(stats):
+    """Return the draws of what has none."""
+    n = len(stats.x)
+    one = Groups(codes=np.zeros((1, 0), dtype=np.int64), values=np.zeros((1, 0)))
+    return Seen(nothing().posterior, Grouped(one, np.zeros(n, dtype=np.int64)), 0)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_estimates_are_those_of_the_textbook(seed):
     customer, value, _ = shop(200, seed)
@@ -70,7 +84,7 @@ def test_premiums_beat_means_and_are_without_bias():
     customer, value, truth = shop(20_000, seed=77)
     x = np.bincount(customer.astype(int)).astype(float)
     m = np.bincount(customer.astype(int), weights=value) / x
-    premium = credibility_of(customer, value).mean(some(x, m))
+    premium = credibility_of(customer, value).mean(some(x, m), unseen(some(x, m)))
     assert (premium < 0).any()
     for known in (np.ones_like(x), x, m / 1_000):
         error = (premium - truth) * known
@@ -95,17 +109,17 @@ def test_draws_have_the_mean_and_variance_of_the_model():
     fitted = credibility_of(customer, value)
     stats = some(np.array([0.0, 1.0, 12.0]), np.array([0.0, -700.0, 300.0]))
     n, draws = 4.0, 200_000
-    totals = fitted.totals(stats, np.full((3, draws), n), np.random.default_rng(14))
+    totals = fitted.totals(stats, no_eta(draws), np.full((3, draws), n), np.random.default_rng(14))
     z = credibility(stats.x, fitted.sigma2, fitted.tau2)
     variance = n * fitted.sigma2 + n**2 * fitted.tau2 * (1 - z)
     noise = np.sqrt(variance / draws)
     own = fitted.residuals.mean()
     assert abs(own) < 1e-9 * SIGMA
-    assert (np.abs(totals.mean(axis=1) - n * fitted.mean(stats)) < 5 * noise).all()
+    assert (np.abs(totals.mean(axis=1) - n * fitted.mean(stats, unseen(stats))) < 5 * noise).all()
     fourth = ((totals - totals.mean(axis=1)[:, None]) ** 4).mean(axis=1)
     spread = np.sqrt((fourth - variance**2) / draws)
     assert (np.abs(totals.var(axis=1) - variance) < 5 * spread).all()
-    nothing = fitted.totals(stats, np.zeros((3, 7)), np.random.default_rng(14))
+    nothing = fitted.totals(stats, no_eta(7), np.zeros((3, 7)), np.random.default_rng(14))
     assert (nothing == 0).all()
 
 
@@ -127,15 +141,15 @@ def test_customers_that_do_not_differ_get_the_mean_of_the_shop():
     fitted = credibility_of(customer, np.array([1.0, 9, 2, 8, 3, 7]))
     stats = some(np.array([0.0, 2, 2]), np.array([0.0, 4, 6]))
     assert fitted.tau2 == 0
-    assert fitted.mean(stats) == pytest.approx([5.0, 5, 5])
+    assert fitted.mean(stats, unseen(stats)) == pytest.approx([5.0, 5, 5])
     assert "everybody gets the store's mean" in fitted.notes()[0]
 
 
 def test_one_price_for_all_is_no_trouble():
     fitted = credibility_of(np.array([0.0, 0, 1, 1]), np.full(4, 250.0))
     stats = some(np.array([0.0, 2.0]), np.array([0.0, 250.0]))
-    assert fitted.mean(stats) == pytest.approx([250.0, 250.0])
-    totals = fitted.totals(stats, np.full((2, 3), 2.0), np.random.default_rng(0))
+    assert fitted.mean(stats, unseen(stats)) == pytest.approx([250.0, 250.0])
+    totals = fitted.totals(stats, no_eta(3), np.full((2, 3), 2.0), np.random.default_rng(0))
     assert totals == pytest.approx(np.full((2, 3), 500.0))
 
 
@@ -143,12 +157,13 @@ def test_each_customer_with_one_price_is_believed_at_once():
     fitted = credibility_of(np.array([0.0, 0, 1, 1]), np.array([100.0, 100, 300, 300]))
     stats = some(np.array([0.0, 1.0]), np.array([0.0, 120.0]))
     assert fitted.sigma2 == 0
-    assert fitted.mean(stats) == pytest.approx([200.0, 120.0])
+    assert fitted.mean(stats, unseen(stats)) == pytest.approx([200.0, 120.0])
 
 
 def test_a_single_customer_is_no_trouble():
     fitted = credibility_of(np.zeros(3), np.array([1.0, 2.0, 6.0]))
-    assert fitted.mean(some(np.array([0.0, 3.0]), np.array([0.0, 3.0]))) == pytest.approx([3, 3])
+    stats = some(np.array([0.0, 3.0]), np.array([0.0, 3.0]))
+    assert fitted.mean(stats, unseen(stats)) == pytest.approx([3, 3])
 
 
 def test_a_fit_keeps_few_deviations_and_their_distribution():

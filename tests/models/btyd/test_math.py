@@ -1,4 +1,4 @@
-"""BG/NBD functions against 40-digit values, closed forms in mpmath, and their own invariances."""
+"""The BG/NBD against 40-digit values, closed forms in mpmath, and its own invariances."""
 
 import itertools
 import json
@@ -12,21 +12,19 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lifeworth.models.btyd.bgnbd import _log_likelihood, sufficient
 from lifeworth.models.btyd.math import (
     BgNbdParams,
     GammaGammaParams,
-    bgnbd_counts_if_alive,
-    bgnbd_log_likelihood,
-    bgnbd_p_active_if_alive,
-    bgnbd_p_alive,
     bgnbd_purchases_if_alive,
     gamma_gamma_mean,
     gamma_gamma_mean_swapped,
 )
-from lifeworth.models.btyd.predict import purchases_if_alive, rules
+from lifeworth.models.btyd.processes.beta_geometric import BetaGeometric
+from lifeworth.models.btyd.purchases import Past, _in_letters, _sufficient
+from lifeworth.models.btyd.quadrature import beta_rules
 
-GOLDEN = json.loads((Path(__file__).parent / "golden.json").read_text())
+GOLDEN = json.loads((Path(__file__).parent / "golden.json").read_text())["bgnbd"]
+MODEL = BetaGeometric()
 CDNOW = BgNbdParams(0.243, 4.414, 0.793, 2.426)
 
 
@@ -62,16 +60,20 @@ def twin_purchases_if_alive(th, x, T, H):
 
 
 def ours_if_alive(th, x, T, H):
-    x, T, H = (np.array([float(v)]) for v in (x, T, H))
-    return float(purchases_if_alive(th, x, T, H, rules(th, x, T, float(H[0])))[0])
+    return float(MODEL.purchases(th, *(np.array([float(v)]) for v in (x, T, H)), 0)[0])
 
 
 def ours_log_likelihood(th, x, t_x, T):
-    return float(bgnbd_log_likelihood(th, *(jnp.array([float(v)]) for v in (x, t_x, T)))[0])
+    x, t_x, T = (jnp.array([float(v)]) for v in (x, t_x, T))
+    return float((MODEL.counting(th, x) + MODEL.timing(th, x, t_x, T))[0])
 
 
 def ours_p_alive(th, x, t_x, T):
-    return float(bgnbd_p_alive(th, *(np.array([float(v)]) for v in (x, t_x, T)))[0])
+    return float(MODEL.alive(th, *(np.array([float(v)]) for v in (x, t_x, T)))[0, 0])
+
+
+def active(th, x, T, H):
+    return MODEL.p_active(th, x, T, 0.0, H, 0)
 
 
 @pytest.mark.parametrize("row", GOLDEN["rows"], ids=lambda row: f"x={row['x']},T={row['T']}")
@@ -155,17 +157,16 @@ def test_float32_stays_float32():
     x, t_x, T = population()
     single = [column.astype(np.float32) for column in (x, t_x, T)]
     H = np.full_like(T, 39.0)
-    rule = rules(CDNOW, x, T, 39.0)
-    nodes, weights = rule.nodes[rule.which], rule.weights[rule.which]
+    nodes, weights = beta_rules(CDNOW.a, CDNOW.b + x, 48)
     narrow = (single[0], single[2], H.astype(np.float32))
     pairs = [
-        (bgnbd_p_alive(CDNOW, *single), bgnbd_p_alive(CDNOW, x, t_x, T)),
-        (bgnbd_p_active_if_alive(CDNOW, *narrow), bgnbd_p_active_if_alive(CDNOW, x, T, H)),
+        (MODEL.alive(CDNOW, *single)[0], MODEL.alive(CDNOW, x, t_x, T)[0]),
+        (active(CDNOW, *narrow), active(CDNOW, x, T, H)),
         (
             bgnbd_purchases_if_alive(
                 CDNOW, *narrow, nodes.astype(np.float32), weights.astype(np.float32)
             ),
-            bgnbd_purchases_if_alive(CDNOW, x, T, H, nodes, weights),
+            MODEL.purchases(CDNOW, x, T, H, 0),
         ),
     ]
     for found, true in pairs:
@@ -173,19 +174,16 @@ def test_float32_stays_float32():
         assert found == pytest.approx(true, rel=1e-4, abs=1e-30)
 
 
-def test_numpy_and_jax_agree():
-    x, t_x, T = population()
-    found = bgnbd_p_alive(CDNOW, *map(jnp.asarray, (x, t_x, T)))
-    assert isinstance(found, jax.Array)
-    assert np.asarray(found) == pytest.approx(bgnbd_p_alive(CDNOW, x, t_x, T), rel=1e-13)
-
-
 # ---- gradients
 
 
 @jax.jit
 def slope(u, data):
-    return jax.value_and_grad(lambda v: _log_likelihood(jnp.exp(v), data))(u)
+    return jax.value_and_grad(lambda v: _in_letters(MODEL)(jnp.exp(v), data))(u)
+
+
+def sufficient(x, t_x, T):
+    return _sufficient(Past(x, t_x, T), np.zeros(len(x), dtype=np.int64))
 
 
 @pytest.mark.parametrize("only_once", [False, True])
@@ -208,8 +206,9 @@ def test_gradient_is_finite_at_the_edges():
 
 def test_sufficient_statistics_give_the_sum_over_customers():
     x, t_x, T = (np.tile(column, 3) for column in population())
-    each = bgnbd_log_likelihood(CDNOW, *map(jnp.asarray, (x, t_x, T)))
-    found = float(_log_likelihood(jnp.array(CDNOW), jax.device_put(sufficient(x, t_x, T))))
+    past = [jnp.asarray(column) for column in (x, t_x, T)]
+    each = MODEL.counting(CDNOW, past[0]) + MODEL.timing(CDNOW, *past)
+    found = float(_in_letters(MODEL)(jnp.array(CDNOW), jax.device_put(sufficient(x, t_x, T))))
     assert found == pytest.approx(float(each.sum()), rel=1e-12)
 
 
@@ -237,7 +236,7 @@ def test_the_unit_of_time_does_not_matter(th, customer, k):
 @given(PARAMS, st.integers(0, 100), st.floats(0.5, 500))
 def test_p_alive_is_a_probability_that_grows_with_recency(th, x, T):
     t_x = np.linspace(0, T, 20)
-    alive = bgnbd_p_alive(th, np.full_like(t_x, x), t_x, np.full_like(t_x, T))
+    alive = MODEL.alive(th, np.full_like(t_x, x), t_x, np.full_like(t_x, T))[0]
     assert ((alive >= 0) & (alive <= 1)).all()
     assert (np.diff(alive) >= 0).all()
 
@@ -247,11 +246,10 @@ def test_expectations_grow_with_the_horizon(th, customer):
     x, _, T = customer
     H = np.linspace(0.1, 4, 12) * T
     columns = np.full_like(H, x), np.full_like(H, T), H
-    purchases = purchases_if_alive(th, *columns, rules(th, *columns[:2], float(H.max())))
-    active = bgnbd_p_active_if_alive(th, *columns)
+    purchases, some = MODEL.purchases(th, *columns, 0), active(th, *columns)
     assert (np.diff(purchases) > 0).all()
-    assert (np.diff(active) >= 0).all()
-    assert (purchases >= active).all()
+    assert (np.diff(some) >= 0).all()
+    assert (purchases >= some).all()
 
 
 # ---- the distribution of the count
@@ -259,7 +257,7 @@ def test_expectations_grow_with_the_horizon(th, customer):
 
 def chances(th, x, T, H, most=1_500):
     """Return P(n purchases | alive) for n = 0 .. most - 1, customers in columns."""
-    steps = bgnbd_counts_if_alive(th, *map(np.atleast_1d, (x, T, H)))
+    steps = MODEL.counts(th, *map(np.atleast_1d, (x, T, H)), 0)
     return np.array(list(itertools.islice(steps, most)))
 
 
@@ -276,8 +274,8 @@ def test_counts_have_the_mean_that_is_expected(th, x, T, c):
     assert (p >= 0).all()
     assert p.sum() == pytest.approx(1.0, abs=1e-11)
     assert (np.arange(len(p)) * p).sum() == pytest.approx(ours_if_alive(th, x, T, H), rel=1e-9)
-    active = bgnbd_p_active_if_alive(th, np.array([float(x)]), np.array([T]), H)
-    assert 1 - p[0] == pytest.approx(float(active[0]), rel=1e-9)
+    some = active(th, np.array([float(x)]), np.array([T]), H)
+    assert 1 - p[0] == pytest.approx(float(some[0]), rel=1e-9)
 
 
 @pytest.mark.parametrize(("x", "T"), [(0.0, 5.0), (2.0, 38.0), (26.0, 31.0)])

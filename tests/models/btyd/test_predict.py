@@ -1,29 +1,59 @@
 """Forecasts of many customers: draws against expectations, whole stores against each row alone."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from lifeworth.models.btyd import predict, statistics
-from lifeworth.models.btyd.math import BgNbdParams, bgnbd_counts_if_alive, bgnbd_p_alive
-from lifeworth.models.btyd.statistics import Statistics, distinct
+from lifeworth.engines.pooled import Groups
+from lifeworth.engines.posterior import Posterior
+from lifeworth.models.btyd import outlook, statistics
+from lifeworth.models.btyd.estimate import Seen
+from lifeworth.models.btyd.math import BgNbdParams
+from lifeworth.models.btyd.newcomers import newborn_repeats
+from lifeworth.models.btyd.outlook import Outlook, Span
+from lifeworth.models.btyd.pool import Grouped
+from lifeworth.models.btyd.processes.beta_geometric import BetaGeometric
+from lifeworth.models.btyd.purchases import Past
+from lifeworth.models.btyd.statistics import distinct
 from lifeworth.tables.simulate import World, purchases
 
+MODEL = BetaGeometric()
 CDNOW = BgNbdParams(0.243, 4.414, 0.793, 2.426)
+FEW = Past(
+    np.array([0.0, 1, 2, 7, 29]),
+    np.array([0, 1.7, 30.4, 29.4, 37.7]),
+    np.array([38.9, 38.9, 38.9, 30.0, 38.0]),
+)
 
 
-def some(x, t_x, T):
-    x, t_x, T = (np.asarray(c, dtype=float) for c in (x, t_x, T))
-    names = np.array([f"c{i}" for i in range(len(x))], dtype=object)
-    return Statistics(names, x, t_x, T, np.zeros_like(x), np.zeros_like(x))
+def view(th, past, horizon):
+    """Look ahead with these parameters and no doubt about them."""
+    posterior = Posterior(
+        method="mle",
+        draws={"population": MODEL.eta(th)[None]},
+        chains=1,
+        log_likelihood=0.0,
+        diagnostics={},
+        elbo=np.empty((0, 2)),
+    )
+    one = Groups(codes=np.zeros((1, 0), dtype=np.int64), values=np.zeros((1, 0)))
+    grouped = Grouped(one, np.zeros(len(past.x), dtype=np.int64))
+    return Outlook(MODEL, past, Seen(posterior, grouped, 0), Span(0.0, horizon))
 
 
-FEW = some([0, 1, 2, 7, 29], [0, 1.7, 30.4, 29.4, 37.7], [38.9, 38.9, 38.9, 30.0, 38.0])
+def expectations(th, past, horizon):
+    return view(th, past, horizon).means()
+
+
+def draw_purchases(th, past, horizon, draws, rng):
+    return outlook.draw_counts(MODEL, th, past, horizon, draws, rng)
 
 
 def test_draws_have_the_mean_that_is_expected():
-    draws = predict.draw_purchases(CDNOW, FEW, 39.0, 100_000, np.random.default_rng(1))
-    expected = predict.expectations(CDNOW, FEW, 39.0)
+    draws = draw_purchases(CDNOW, FEW, 39.0, 100_000, np.random.default_rng(1))
+    expected = expectations(CDNOW, FEW, 39.0)
     noise = draws.std(axis=1) / np.sqrt(draws.shape[1])
     assert (np.abs(draws.mean(axis=1) - expected.purchases) < 5 * noise).all()
     active = (draws > 0).mean(axis=1)
@@ -33,10 +63,10 @@ def test_draws_have_the_mean_that_is_expected():
 
 def test_draws_have_the_distribution_of_the_counts():
     """Chi-squared at the 0.1 % level over counts expected 10 times or more."""
-    draws = predict.draw_purchases(CDNOW, FEW, 39.0, 100_000, np.random.default_rng(2))
-    alive = bgnbd_p_alive(CDNOW, FEW.x, FEW.t_x, FEW.T)
-    steps = bgnbd_counts_if_alive(CDNOW, FEW.x, FEW.T, np.full_like(FEW.T, 39.0))
-    p = np.array([next(steps) for _ in range(200)]) * alive
+    draws = draw_purchases(CDNOW, FEW, 39.0, 100_000, np.random.default_rng(2))
+    alive = MODEL.alive(CDNOW, *FEW)[0]
+    steps = MODEL.counts(CDNOW, FEW.x, FEW.T, np.full_like(FEW.T, 39.0), 0)
+    p = np.array(list(itertools.islice(steps, 200))) * alive
     p[0] += 1 - alive
     for row in range(len(alive)):
         often = np.flatnonzero(p[:, row] * draws.shape[1] >= 10)
@@ -49,28 +79,27 @@ def test_draws_have_the_distribution_of_the_counts():
 
 
 def test_draws_of_the_dead_and_of_the_busy():
-    busy = some([144, 144], [0.5, 365], [365, 365])  # one certainly gone, one certainly not
+    past = np.array([144.0, 144]), np.array([0.5, 365]), np.array([365.0, 365])
+    busy = Past(*past)  # one certainly gone, one certainly not
     th = BgNbdParams(0.5, 30.0, 1e-4, 1e4)
-    draws = predict.draw_purchases(th, busy, 3_650.0, 50, np.random.default_rng(3))
+    draws = draw_purchases(th, busy, 3_650.0, 50, np.random.default_rng(3))
     assert (draws[0] == 0).all()
     assert draws[1].mean() == pytest.approx(144.5 / 395 * 3_650, rel=0.1)
 
 
 def test_the_same_generator_gives_the_same_draws():
-    a, b, c = (
-        predict.draw_purchases(CDNOW, FEW, 39.0, 50, np.random.default_rng(s)) for s in (1, 1, 2)
-    )
+    a, b, c = (draw_purchases(CDNOW, FEW, 39.0, 50, np.random.default_rng(s)) for s in (1, 1, 2))
     assert (a == b).all()
     assert (a != c).any()
 
 
 def test_chunks_change_nothing(monkeypatch, crowd):
-    world, x, t_x, T = crowd
-    stats_ = some(x, t_x, T)
+    world, *past = crowd
     th = BgNbdParams(world.r, world.alpha, world.a, world.b)
-    whole = predict.expectations(th, stats_, 180.0)
+    whole = expectations(th, Past(*past), 180.0)
     monkeypatch.setattr(statistics, "CHUNK", 1_000)
-    parts = predict.expectations(th, stats_, 180.0)
+    monkeypatch.setattr(outlook, "CELLS", 1_000)
+    parts = expectations(th, Past(*past), 180.0)
     for name in whole._fields:
         assert (getattr(whole, name) == getattr(parts, name)).all()
 
@@ -79,22 +108,22 @@ def test_rules_reach_the_youngest_of_each_frequency():
     """A rule made for many rows is as good for each of them as one made for it alone."""
     x, T = np.array([0.0, 0, 3, 3]), np.array([0.0, 100, 1, 300])
     H = np.full_like(T, 200.0)
-    together = predict.purchases_if_alive(CDNOW, x, T, H, predict.rules(CDNOW, x, T, 200.0))
+    together = MODEL.purchases(CDNOW, x, T, H, 0)
     for i in range(4):
         row = slice(i, i + 1)
-        rule = predict.rules(CDNOW, x[row], T[row], 200.0)
-        alone = predict.purchases_if_alive(CDNOW, x[row], T[row], H[row], rule)
+        alone = MODEL.purchases(CDNOW, x[row], T[row], H[row], 0)
         assert together[i] == pytest.approx(alone[0], rel=1e-11)
 
 
 def test_the_crowd_adds_up():
-    crowd = predict.crowd(CDNOW, FEW, 39.0)
-    expected = predict.expectations(CDNOW, FEW, 39.0)
-    assert crowd.purchases_within(39.0) == pytest.approx(expected.purchases.sum(), rel=1e-12)
-    newcomer = predict.expectations(CDNOW, some([0], [0], [0]), 39.0)
-    assert crowd.repeats_by(np.array([0.0, 39.0])) == pytest.approx(
-        [0.0, newcomer.purchases[0]], rel=1e-12
-    )
+    expected = expectations(CDNOW, FEW, 39.0)
+    upto = view(CDNOW, FEW, 39.0).by_time(np.array([0.0, 20.0, 39.0]))
+    assert upto.sum(axis=1)[2] == pytest.approx(expected.purchases.sum(), rel=1e-12)
+    assert (upto[0] == 0).all()
+    assert (upto[1] < upto[2]).all()
+    newcomer = expectations(CDNOW, Past(*np.zeros((3, 1))), 39.0)
+    repeats = newborn_repeats(MODEL, MODEL.eta(CDNOW)[None], np.array([0.0, 39.0]))
+    assert repeats[0] == pytest.approx([0.0, newcomer.purchases[0]], rel=1e-12)
 
 
 def test_forecasts_are_unbiased_where_the_model_is_true():
@@ -107,8 +136,8 @@ def test_forecasts_are_unbiased_where_the_model_is_true():
     np.maximum.at(last, bought.customer[early], bought.day[early])
     after = np.bincount(bought.customer[~early], minlength=world.customers)
     th = BgNbdParams(world.r, world.alpha, world.a, world.b)
-    stats_ = some(x, last - bought.arrived, 730.0 - bought.arrived)
-    expected = predict.expectations(th, stats_, 180.0)
+    past = Past(x, last - bought.arrived, 730.0 - bought.arrived)
+    expected = expectations(th, past, 180.0)
     for group in (x == 0, (x > 0) & (expected.p_alive < 0.3), (x > 0) & (expected.p_alive >= 0.3)):
         error = (after - expected.purchases)[group]
         assert abs(error.mean()) < 5 * error.std() / np.sqrt(group.sum())

@@ -9,6 +9,8 @@ from jaxtyping import Float
 from lifeworth.asof.split import History
 from lifeworth.asof.summary import repeat_values
 from lifeworth.engines.likelihood import FitError
+from lifeworth.models.btyd.estimate import Estimate, Seen, nothing
+from lifeworth.models.btyd.process import Coordinate
 from lifeworth.models.btyd.statistics import Statistics, distinct
 from lifeworth.models.core import Parameter, fitted
 
@@ -38,20 +40,36 @@ class FittedCredibility:
     tau2: float
     residuals: np.ndarray
 
-    def mean(self, stats: Statistics) -> Float[np.ndarray, " customers"]:
+    @property
+    def estimate(self) -> Estimate:
+        """Return no coordinates: these are moments, without a distribution."""
+        return nothing()
+
+    @property
+    def coordinates(self) -> tuple[Coordinate, ...]:
+        """Return none."""
+        return ()
+
+    def mean(self, stats: Statistics, seen: Seen) -> Float[np.ndarray, " customers"]:
         """Return the credibility premium of each customer."""
+        del seen  # a mean without draws
+        return self._premium(stats)
+
+    def _premium(self, stats: Statistics) -> Float[np.ndarray, " customers"]:
         z = credibility(stats.x, self.sigma2, self.tau2)
         return z * stats.m + (1.0 - z) * self.mu
 
     def totals(
         self,
         stats: Statistics,
+        eta: Float[np.ndarray, "_ draws coordinates"],
         purchases: Float[np.ndarray, "customers draws"],
         rng: np.random.Generator,
     ) -> Float[np.ndarray, "customers draws"]:
         """Draw the customer's own mean (normal), then each purchase around it from residuals."""
+        del eta
         sd = np.sqrt(self.tau2 * (1.0 - credibility(stats.x, self.sigma2, self.tau2)))
-        own = self.mean(stats)[:, None] + sd[:, None] * rng.standard_normal(purchases.shape)
+        own = self._premium(stats)[:, None] + sd[:, None] * rng.standard_normal(purchases.shape)
         flat = purchases.ravel().astype(np.int64)
         noise = self.residuals[rng.integers(len(self.residuals), size=int(flat.sum()))]
         each = np.repeat(np.arange(len(flat)), flat)

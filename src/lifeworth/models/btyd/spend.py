@@ -6,7 +6,9 @@ from pydantic import Field
 
 from lifeworth.asof.split import History
 from lifeworth.models.btyd.credibility import FittedCredibility, fit_credibility
+from lifeworth.models.btyd.estimate import Inference
 from lifeworth.models.btyd.gamma_gamma import FittedGammaGamma, fit_gamma_gamma
+from lifeworth.models.btyd.pool import Grouped
 from lifeworth.models.btyd.statistics import Statistics
 
 SpendName = Literal["gamma_gamma", "gamma_gamma_swapped", "credibility"]
@@ -16,9 +18,9 @@ FittedSpend = Annotated[FittedGammaGamma | FittedCredibility, Field(discriminato
 
 
 def fit_spend(
-    name: SpendName, stats: Statistics, history: History
+    name: SpendName, history: History, stats: Statistics, grouped: Grouped, how: Inference
 ) -> FittedGammaGamma | FittedCredibility:
     """Fit the named model of spend to the repeat purchases."""
     if name == "credibility":
         return fit_credibility(history)
-    return fit_gamma_gamma(stats.x, stats.m, name)
+    return fit_gamma_gamma(stats, grouped, how, name)

@@ -1,0 +1,44 @@
+"""MBG/NBD: customers may leave after every purchase, also the first."""
+
+from pydantic import PositiveFloat, PositiveInt
+
+from lifeworth.asof.split import History
+from lifeworth.engines.posterior import InferenceName, Sampling
+from lifeworth.models.btyd.estimate import Inference
+from lifeworth.models.btyd.fit import Plan, fit
+from lifeworth.models.btyd.fitted import FittedBtyd
+from lifeworth.models.btyd.priors import BetaGeometricPriors, Rate
+from lifeworth.models.btyd.spend import SpendName
+from lifeworth.models.core import recipe
+
+
+@recipe
+class MbgNbd:
+    """Batislam, Denizel and Filiztekin (2007), with a model of spend.
+
+    Attributes
+    ----------
+    time_unit_days, inference, priors, sampling, spend, draws, discount_rate
+        As of `BgNbd`.
+    """
+
+    time_unit_days: PositiveFloat
+    inference: InferenceName
+    priors: BetaGeometricPriors
+    sampling: Sampling
+    spend: SpendName
+    draws: PositiveInt
+    discount_rate: Rate
+
+    def fit(self, history: History, seed: int) -> FittedBtyd:
+        """Fit to `history`; of a maximum or a peak `seed` matters to the draws alone."""
+        how = Inference(method=self.inference, sampling=self.sampling, seed=seed, said=self.priors)
+        plan = Plan(
+            process="mbgnbd",
+            time_unit_days=self.time_unit_days,
+            spend=self.spend,
+            draws=self.draws,
+            discount_rate=self.discount_rate,
+            how=how,
+        )
+        return fit(plan, history)
