@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from scipy.stats import ttest_rel
 
 from lifeworth.asof.split import History, rolling
-from lifeworth.evaluate.backtest import backtest, summarise
+from lifeworth.evaluate.backtest import backtest, paired, summarise
 from lifeworth.tables.core import Tables
 
 
@@ -96,3 +97,45 @@ def test_summary_is_a_t_interval_over_cutoffs():
     assert (
         summarise(table, level=0.99).set_index("metric").loc["mae", "low"] < done.loc["mae", "low"]
     )
+
+
+# ---- paired differences
+
+
+def cards(**models: list[float]) -> pd.DataFrame:
+    """Return the cards of models at three cut-offs, all of one metric."""
+    days = [dt.date(2024, 1, 1), dt.date(2024, 4, 1), dt.date(2024, 7, 1)]
+    rows = [
+        (day, model, "mae", value)
+        for model, values in models.items()
+        for day, value in zip(days, values, strict=False)
+    ]
+    return pd.DataFrame(rows, columns=["cutoff", "model", "metric", "value"])
+
+
+def test_a_paired_difference_has_the_interval_of_a_paired_t_test():
+    own, other = [1.0, 2.0, 4.0], [1.5, 2.4, 4.9]
+    row = paired(cards(own=own, other=other), "own").iloc[0]
+    twin = ttest_rel(own, other).confidence_interval(0.90)
+    assert (row["metric"], row["baseline"], row["cutoffs"]) == ("mae", "other", 3)
+    assert row["value"] == pytest.approx(np.mean(own))
+    assert row["difference"] == pytest.approx(-0.6)
+    assert (row["low"], row["high"]) == pytest.approx(tuple(twin))
+
+
+def test_what_makes_a_cutoff_hard_is_left_out_of_a_difference():
+    hard = np.array([0.0, 50.0, -20.0])
+    row = paired(cards(own=list(1 + hard), other=list(2 + hard)), "own").iloc[0]
+    assert (row["low"], row["high"]) == pytest.approx((-1.0, -1.0))
+
+
+def test_cutoffs_that_one_model_lacks_are_left_out_and_one_alone_has_no_interval():
+    row = paired(cards(own=[1.0, 2.0, 3.0], other=[4.0]), "own").iloc[0]
+    assert row["cutoffs"] == 1
+    assert row["value"] == 1.0
+    assert row["difference"] == -3.0
+    assert np.isnan(row["low"])
+
+
+def test_a_model_alone_differs_from_nobody():
+    assert paired(cards(own=[1.0, 2.0, 3.0]), "own").empty

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lifeworth.report.evidence import Evidence, Totals
+from lifeworth.report.evidence import SEGMENT, Evidence, Totals
 
 CUTOFF = date(1997, 10, 1)
 
@@ -36,6 +36,10 @@ def _weekly() -> pd.DataFrame:
             "actual": np.arange(8.0),
             "expected": np.arange(8.0) + 0.5,
             "part": ["calibration"] * 4 + ["holdout"] * 4,
+            "low": [np.nan] * 4 + [2.0, 3.0, 4.0, 5.0],
+            "high": [np.nan] * 4 + [7.0, 8.0, 9.0, 10.0],
+            "low_cumulative": [np.nan] * 4 + [2.0, 6.0, 11.0, 17.0],
+            "high_cumulative": [np.nan] * 4 + [7.0, 14.0, 22.0, 31.0],
         }
     )
 
@@ -98,6 +102,69 @@ def _backtest() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["cutoff", "metric", "value"])
 
 
+def _by_segment() -> pd.DataFrame:
+    levels = [("country", "UK", 900), ("country", "(others)", 30), ("first_product", "tea", 930)]
+    frame = pd.DataFrame(levels, columns=["column", "level", "customers"])
+    means = dict(
+        zip(SEGMENT, [12.0, 10.0, -0.1, 4.0, 3.0, 0.5, 0.88, 0.86, 0.91, 0.02], strict=True)
+    )
+    for side, scale in (("purchases", 0.1), ("value", 100.0)):
+        for name, value in means.items():
+            money = scale if name in {"actual", "expected", "rmse", "crps"} else 1.0
+            frame[f"{side}_{name}"] = value * money
+    frame.loc[1, "value_bias"] = np.nan
+    return frame
+
+
+def _posterior() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    draws = {
+        ("purchases per year", "prior"): np.exp(rng.normal(0.0, 1.5, 300)),
+        ("purchases per year", "posterior"): np.exp(rng.normal(1.0, 0.1, 300)),
+        ("effect of price", "prior"): rng.normal(0.0, 1.0, 300),
+        ("effect of price", "posterior"): rng.normal(0.1, 0.9, 300),
+    }
+    rows = [(*key, float(value)) for key, values in draws.items() for value in values]
+    return pd.DataFrame(rows, columns=["quantity", "part", "value"])
+
+
+def _forest() -> pd.DataFrame:
+    rows = [
+        ("purchases per year", "", "", 930, 2.0, 1.9, 2.1),
+        ("purchases per year", "country", "UK", 900, 1.8, 1.7, 1.9),
+        ("purchases per year", "country", "FR", 30, 2.6, 2.0, 3.4),
+    ]
+    columns = ["quantity", "column", "level", "customers", "mean", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _prior_predictive() -> pd.DataFrame:
+    share = np.linspace(0.0, 1.0, 101)
+    rows = [("share of customers without a repeat purchase", v, 0.755) for v in share]
+    rows += [("mean value per purchase, USD", v, 9000.0) for v in np.geomspace(1.0, 100.0, 101)]
+    return pd.DataFrame(rows, columns=["quantity", "value", "observed"])
+
+
+def _chains() -> pd.DataFrame:
+    values = np.exp(np.random.default_rng(1).normal(size=(2, 1200)))
+    chain, draw = (a.ravel() for a in np.indices(values.shape))
+    columns = {"chain": chain, "draw": draw, "value": values.ravel()}
+    return pd.DataFrame({"quantity": "purchases per year"} | columns)
+
+
+def _elbo() -> pd.DataFrame:
+    steps = np.arange(2000)
+    return pd.DataFrame({"step": steps, "elbo": -100.0 - 1e6 * np.exp(-steps / 20)})
+
+
+def _diagnostics() -> pd.DataFrame:
+    rows = [
+        ("largest R-hat", 1.003, "below 1.01", ""),
+        ("divergent transitions", 12.0, "0", "raise the target acceptance"),
+    ]
+    return pd.DataFrame(rows, columns=["measure", "value", "good", "verdict"])
+
+
 @pytest.fixture(scope="session")
 def totals() -> Totals:
     return Totals(
@@ -143,6 +210,13 @@ def whole(totals: Totals) -> Evidence:
         tiers=_tiers(),
         pit=_pit(),
         backtest=_backtest(),
+        by_segment=_by_segment(),
+        posterior=_posterior(),
+        forest=_forest(),
+        prior_predictive=_prior_predictive(),
+        diagnostics=_diagnostics(),
+        elbo=_elbo(),
+        chains=_chains(),
     )
 
 
@@ -156,8 +230,18 @@ FRAMES = (
     "tiers",
     "pit",
     "backtest",
+    "by_segment",
+    "posterior",
+    "forest",
+    "prior_predictive",
+    "diagnostics",
+    "elbo",
+    "chains",
 )
-KEYS = ["decile", "bin_low", "bin_high", "frequency", "recency_days"]
+KEYS = [
+    *("decile", "bin_low", "bin_high", "frequency", "recency_days"),
+    *("customers", "chain", "draw", "step"),
+]
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from lifeworth.report import figures, history
+from lifeworth.report import chains, figures, history, posterior, segments
+from lifeworth.report.density import by_quantity
 from lifeworth.report.evidence import Evidence
 
 CUTOFF = date(1997, 10, 1)
@@ -31,6 +32,22 @@ def test_tracking_draws_weeks_and_their_running_total(whole: Evidence) -> None:
     marks = [shape for shape in figure.layout.shapes if shape.type == "line"]
     assert len(marks) == 2
     assert {pd.Timestamp(shape.x0) for shape in marks} == {pd.Timestamp(CUTOFF)}
+
+
+def test_tracking_draws_the_futures_from_the_actual_total_at_the_cut_off(whole: Evidence) -> None:
+    figure = figures.tracking(_part(whole, "weekly"), CUTOFF)
+    weekly, cumulative = (t for t in figure.data if t.name == figures.FUTURES)
+    assert list(weekly.y) == [2, 3, 4, 5]
+    assert list(weekly.customdata) == [7, 8, 9, 10]
+    assert list(cumulative.y) == [6 + low for low in (2, 6, 11, 17)]
+    assert list(cumulative.customdata) == [6 + high for high in (7, 14, 22, 31)]
+    assert [weekly.showlegend, cumulative.showlegend] == [True, False]
+
+
+def test_tracking_without_futures_has_no_band(whole: Evidence) -> None:
+    frame = _part(whole, "weekly")
+    for without in (frame.drop(columns="low"), frame.head(4)):
+        assert not _traces(figures.tracking(without, CUTOFF), figures.FUTURES)
 
 
 def test_tracking_does_not_depend_on_the_order_of_rows(whole: Evidence) -> None:
@@ -109,7 +126,18 @@ def test_backtest_averages_seeds_and_drops_interval_ends() -> None:
 
 
 def _every_figure(evidence: Evidence) -> list[go.Figure]:
+    forest = posterior.forest(_part(evidence, "forest"))
+    coverage = segments.coverage(_part(evidence, "by_segment"))
+    own = [by_quantity(_part(evidence, n)) for n in ("posterior", "prior_predictive", "chains")]
+    believed, prior, sampled = (list(frames.values()) for frames in own)
     return [
+        *map(posterior.learned, believed),
+        *map(posterior.foreseen, prior),
+        *map(chains.trace, sampled),
+        *map(chains.ranks, sampled),
+        *(figure for figure in (forest, coverage) if figure is not None),
+        chains.elbo(_part(evidence, "elbo")),
+        segments.means(_part(evidence, "by_segment"), "USD"),
         figures.tracking(_part(evidence, "weekly"), CUTOFF),
         figures.calibration(_part(evidence, "purchase_deciles"), "purchases"),
         figures.calibration(_part(evidence, "value_deciles"), "USD", scale=0.01),
@@ -132,4 +160,4 @@ def test_all_zeros_draw_and_have_finite_axes(zeros: Evidence) -> None:
         assert figure.data
         ranges = [axis.range for axis in figure.select_yaxes() if axis.range is not None]
         assert np.isfinite(np.array(ranges, dtype=float)).all()
-        assert all(low < high for low, high in ranges)
+        assert all(low != high for low, high in ranges)

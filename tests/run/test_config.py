@@ -4,8 +4,10 @@ import datetime as dt
 from typing import Any
 
 import pytest
+import yaml
 
 from lifeworth.models.btyd import BgNbd
+from lifeworth.run.conf import conf_folder
 from lifeworth.run.config import RunConfig, build, read
 from lifeworth.run.words import Words, described
 from lifeworth.run.words import read as read_words
@@ -17,6 +19,8 @@ CHOICES: dict[str, str | None] = {
     "experiment": None,
     "model@baselines.rate": "btyd_heuristic_rate",
 }
+
+BGNBD = yaml.safe_load((conf_folder() / "model" / "btyd_bgnbd.yaml").read_text())
 
 
 def plain(**changes: Any) -> dict[str, Any]:
@@ -31,18 +35,14 @@ def plain(**changes: Any) -> dict[str, Any]:
             "every_days": 30,
             "score_at": "cutoff",
         },
-        "model": {
-            "_target_": "lifeworth.models.btyd.BgNbd",
-            "time_unit_days": 7,
-            "spend": "gamma_gamma",
-            "draws": 500,
-        },
+        "model": dict(BGNBD),
         "baselines": {"rate": {"_target_": "lifeworth.models.btyd.HeuristicRate", "draws": 500}},
         "hardware": {"platform": "cpu"},
         "tiers": {"VIP": 0.9, "High": 0.7, "Med": 0.4},
         "seed": 0,
         "title": None,
         "resamples": 200,
+        "segments": [],
         "tracking_uri": None,
     }
     for path, value in changes.items():
@@ -57,7 +57,7 @@ def made(**changes: Any) -> RunConfig:
 
 def test_a_whole_configuration_becomes_typed_objects() -> None:
     config = made()
-    assert config.model == BgNbd(time_unit_days=7, spend="gamma_gamma", draws=500)
+    assert config.model == BgNbd(**{k: v for k, v in BGNBD.items() if k != "_target_"})
     assert config.split.cutoff == dt.date(1997, 10, 1)
     assert config.names.experiment == "cdnow_btyd_bgnbd"
     assert list(config.baselines) == ["btyd_heuristic_rate"]
@@ -127,7 +127,7 @@ def test_a_baseline_never_takes_the_place_of_the_model() -> None:
     own = plain()["model"] | {"spend": "credibility"}
     choices = CHOICES | {"model@baselines.rate": "btyd_bgnbd"}
     config = read(plain(baselines={"rate": own}), choices)
-    assert config.model == BgNbd(time_unit_days=7, spend="gamma_gamma", draws=500)
+    assert config.model == BgNbd(**{k: v for k, v in BGNBD.items() if k != "_target_"})
     assert {name: b.spend for name, b in config.baselines.items()} == {
         "btyd_bgnbd (rate)": "credibility"
     }

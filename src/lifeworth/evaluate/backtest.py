@@ -54,3 +54,44 @@ def summarise(table: pd.DataFrame, level: float = 0.90) -> pd.DataFrame:
     count = done["cutoffs"].to_numpy(dtype=float)
     half = special.stdtrit(count - 1, (1 + level) / 2) * done["sd"] / np.sqrt(count)
     return done.assign(low=done["mean"] - half, high=done["mean"] + half)
+
+
+def paired(table: pd.DataFrame, model: str, level: float = 0.90) -> pd.DataFrame:
+    """Return how much each metric of a model differs from that of the others at the same cut-offs.
+
+    What makes a cut-off hard is hard for all models, so that differences vary less than metrics.
+
+    Parameters
+    ----------
+    table
+        cutoff, model, metric, value: one row each.
+
+    Returns
+    -------
+    pandas.DataFrame
+        metric, baseline, cutoffs (how many both have), value (mean of the model), difference (mean
+        of the model less the baseline), low, high: its t-interval, missing for a single cut-off.
+    """
+    wide = table.pivot_table(index=["metric", "cutoff"], columns="model", values="value")
+    parts = [_differences(wide, model, other) for other in wide.columns if other != model]
+    names = ["metric", "baseline", "cutoffs", "value", "difference", "low", "high"]
+    if not parts:
+        return pd.DataFrame(columns=pd.Index(names))
+    done = pd.concat(parts, ignore_index=True)
+    half = special.stdtrit(done["cutoffs"] - 1.0, (1 + level) / 2)
+    half = half * done["sd"] / np.sqrt(done["cutoffs"])
+    ends = {"low": done["difference"] - half, "high": done["difference"] + half}
+    return pd.DataFrame(done.assign(**ends), columns=pd.Index(names))
+
+
+def _differences(wide: pd.DataFrame, model: str, other: str) -> pd.DataFrame:
+    own, off = wide[model], wide[model] - wide[other]
+    both = pd.DataFrame({"value": own, "difference": off}).dropna()
+    by_metric = both.groupby("metric")
+    return pd.DataFrame({
+        "cutoffs": by_metric["difference"].count(),
+        "value": by_metric["value"].mean(),
+        "difference": by_metric["difference"].mean(),
+        "sd": by_metric["difference"].std(),
+        "baseline": other,
+    }).reset_index()  # fmt: skip

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import singledispatch
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -134,6 +135,33 @@ def align(actual: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     return actual.set_index("customer_id").loc[scored].reset_index()
 
 
+class Compared(NamedTuple):
+    """One outcome of all customers: what happened, what was expected, how it fell."""
+
+    actual: Customers
+    expected: Customers
+    fell: Predictive
+
+
+def compared(forecast: Forecast, aligned: pd.DataFrame) -> tuple[Compared, Compared]:
+    """Return purchases and value of a forecast beside outcomes that `align` put in its rows.
+
+    Intervals of purchases are quantiles of the draws, those of value the quantiles of the frame.
+    Draws are read once, a chunk of customers at a time.
+    """
+    frame = forecast.frame
+    purchases, value = _numbers(aligned, "purchases"), _numbers(aligned, "value")
+    counts, money = judge_draws(forecast.draws, purchases, value)
+    stated = money._replace(
+        inside_50=inside(value, _numbers(frame, "value_q25"), _numbers(frame, "value_q75")),
+        inside_90=inside(value, _numbers(frame, "value_q05"), _numbers(frame, "value_q95")),
+    )
+    return (
+        Compared(purchases, _numbers(frame, "expected_purchases"), counts),
+        Compared(value, _numbers(frame, "expected_value"), stated),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Side:
     """One outcome of all customers, with all that does not depend on how they are weighted."""
@@ -189,25 +217,23 @@ class _Sides:
 
 
 def _sides(forecast: Forecast, aligned: pd.DataFrame) -> _Sides:
-    frame = forecast.frame
-    purchases, value = _numbers(aligned, "purchases"), _numbers(aligned, "value")
-    counts, money = judge_draws(forecast.draws, purchases, value)
-    stated = money._replace(
-        inside_50=inside(value, _numbers(frame, "value_q25"), _numbers(frame, "value_q75")),
-        inside_90=inside(value, _numbers(frame, "value_q05"), _numbers(frame, "value_q95")),
-    )
-    p_active = _numbers(frame, "p_active")
+    purchases, value = compared(forecast, aligned)
+    p_active = _numbers(forecast.frame, "p_active")
     return _Sides(
-        purchases=_side(purchases, _numbers(frame, "expected_purchases"), counts),
-        value=_side(value, _numbers(frame, "expected_value"), stated),
+        purchases=_side(purchases),
+        value=_side(value),
         p_active=p_active,
         activity=Ties.of(p_active),
     )
 
 
-def _side(actual: Customers, expected: Customers, fell: Predictive) -> _Side:
+def _side(of: Compared) -> _Side:
     return _Side(
-        actual=actual, expected=expected, fell=fell, best=Ties.of(actual), model=Ties.of(expected)
+        actual=of.actual,
+        expected=of.expected,
+        fell=of.fell,
+        best=Ties.of(of.actual),
+        model=Ties.of(of.expected),
     )
 
 

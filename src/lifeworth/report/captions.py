@@ -22,7 +22,7 @@ CAPTIONS = {
     "tracking": Caption(
         "Purchases over time",
         "Repeat purchases of all customers together. The dotted line is the cut-off, {cutoff}: "
-        "what lies left of it the model has seen, the shaded part it has not.",
+        "what lies left of it the model has seen, the shaded part it has not.{band}",
         "Lines that part at the cut-off: the model fits the past and misses the future. Peaks "
         "that only the actual line has are seasons and promotions the model does not know.",
     ),
@@ -57,10 +57,59 @@ CAPTIONS = {
         "A valley: intervals too narrow. A hill: too wide. Rising to the right: forecasts too "
         "low. Falling: too high.",
     ),
+    "by_segment": Caption(
+        "Is it right in every segment?",
+        "Customers grouped by what was known of them at the cut-off. First: the share whose "
+        "outcome fell inside their 90 % interval, with the interval that chance leaves it; the "
+        "dotted line is right. Then: the mean value of a customer of the level, beside what was "
+        "forecast.",
+        "An interval that misses the dotted line: in that level the stated uncertainties are "
+        "wrong, too narrow where it lies left. Dots far apart: the model does not know what makes "
+        "that level different.",
+    ),
     "backtest": Caption(
         "The same model at other cut-offs",
         "Fitted and judged anew at {count}. A dotted line is the best value there is.",
         "A line that swings says more about the date than about the model.",
+    ),
+    "posterior": Caption(
+        "What the data taught",
+        "Grey is the prior, what was believed before the data; blue is the posterior, what is "
+        "believed after them. Both are drawn to one height, so compare where they lie and how wide "
+        "they are.",
+        "Curves that overlap: the data taught nothing, and the forecast rests on the prior. Blue "
+        "at the far edge of grey: prior and data contradict each other.",
+    ),
+    "forest": Caption(
+        "Segments",
+        "Each dot is the mean of a level of customers and its line the 90 % interval. The band is "
+        "the interval of the whole population, the dotted line its mean. Small levels are drawn "
+        "towards the population and have long lines.",
+        "Every dot on the dotted line: the segments do not differ, or the model does not let them. "
+        "Small levels far outside the band with short lines: the model trusts few customers too "
+        "much.",
+    ),
+    "prior_predictive": Caption(
+        "What the priors expected",
+        "Shops drawn from the priors alone, before any data: how often each summary of a shop came "
+        "out. The warm line is this shop.",
+        "A line far outside the grey: the priors contradict the shop. Grey that spans absurd "
+        "values: harmless but lazy, the data have to do all the work.",
+    ),
+    "diagnostics": Caption(
+        "Can the posterior be trusted",
+        "Measures of the computation, not of the model: whether it found the posterior that model "
+        "and data define. Shaded lines fail, and say what to do.{climb}",
+        "Any shaded line: mend it before reading the intervals above.{stop}",
+    ),
+    "chains": Caption(
+        "Did the chains agree",
+        "Several chains searched from different starts. First: their draws in order. Then: where "
+        "the draws of each chain rank among all draws; chains that agree are level at the dotted "
+        "line, but for noise.",
+        "Lines on different heights, or that drift or stand still: the chains have not met. A "
+        "slope in the ranks: a chain sits elsewhere. A hill or a valley: it is too narrow or too "
+        "wide.",
     ),
     "params": Caption(
         "Fitted parameters",
@@ -70,7 +119,23 @@ CAPTIONS = {
 }
 
 
+BAND = (
+    " The blue band holds 90 % of the futures the model thinks possible, of each week by itself "
+    "and, below, of the running total, which starts from the actual total at the cut-off. Nine "
+    "weeks in ten should lie inside."
+)
+"""Follows the words of tracking where the band is drawn."""
+
+CLIMB = (
+    " The ELBO measures how well the approximation fits; it should climb and then run level. Its "
+    "first fifth may lie below the picture."
+)
+"""Follows the words of diagnostics where the ELBO is drawn."""
+
+STOP = " An ELBO that still climbs at the end: it was stopped too early."
+
+
 def caption(anchor: str, **words: str) -> Caption:
     """Return the words of a section with every `{name}` in them replaced."""
     found = CAPTIONS[anchor]
-    return found._replace(read=found.read.format_map(words))
+    return found._replace(read=found.read.format_map(words), bad=found.bad.format_map(words))

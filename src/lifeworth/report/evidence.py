@@ -10,6 +10,12 @@ from lifeworth.tables.errors import InputError
 
 DECILE = ("decile", "customers", "expected_mean", "actual_mean", "low", "high")
 
+SEGMENT = (
+    *("actual", "expected", "bias", "rmse", "crps", "coverage_50"),
+    *("coverage_90", "coverage_90_low", "coverage_90_high", "pit_distance"),
+)
+"""Measures of a level, which by_segment has of purchases_ and of value_."""
+
 COLUMNS = {
     "params": ("parameter", "estimate", "se", "low", "high", "meaning"),
     "holdout": ("model",),
@@ -19,7 +25,17 @@ COLUMNS = {
     "alive": ("frequency", "recency_days", "p_alive"),
     "tiers": ("tier", "customers", "share_of_customers", "expected_value", "share_of_expected"),
     "pit": ("bin_low", "bin_high", "purchases", "value"),
+    "by_segment": (
+        *("column", "level", "customers"),
+        *(f"{side}_{measure}" for side in ("purchases", "value") for measure in SEGMENT),
+    ),
     "backtest": ("cutoff", "metric", "value"),
+    "posterior": ("quantity", "part", "value"),
+    "forest": ("quantity", "column", "level", "customers", "mean", "low", "high"),
+    "prior_predictive": ("quantity", "value", "observed"),
+    "diagnostics": ("measure", "value", "good", "verdict"),
+    "elbo": ("step", "elbo"),
+    "chains": ("quantity", "chain", "draw", "value"),
 }
 """Columns each frame of an Evidence must have; further columns are ignored."""
 
@@ -46,7 +62,9 @@ class Totals:
 class Evidence:
     """What a report shows; a part that is None is left out.
 
-    Money is in cents, times in days, shares in [0, 1].
+    Money is in cents, times in days, shares in [0, 1]. The quantities of posterior, forest,
+    prior_predictive and chains are words such as "purchases per year", and their values are shown
+    as they are, in the unit these words name.
 
     Attributes
     ----------
@@ -63,7 +81,9 @@ class Evidence:
         in `report.metrics`, each with optional `<metric>_low` and `<metric>_high`.
     weekly
         One row per week: week_start, actual and expected repeat purchases, part ("calibration" or
-        "holdout").
+        "holdout"). Optionally low, high, the 90 % predictive interval of that week, and
+        low_cumulative, high_cumulative, that of the running total since the cut-off; all four are
+        NaN before it.
     purchase_deciles, value_deciles
         One row per group of customers of like forecast: decile, customers, expected_mean,
         actual_mean and the interval low, high of actual_mean; value in cents.
@@ -76,8 +96,28 @@ class Evidence:
     pit
         One row per bin of [0, 1]: bin_low, bin_high, and how much of purchases and of value falls
         in it (counts, shares or densities of equal bins).
+    by_segment
+        One row per column and level of customers: column, level, customers, and both of purchases_
+        and of value_ the means actual and expected, bias, rmse, crps, coverage_50, coverage_90 with
+        its interval coverage_90_low, coverage_90_high, and pit_distance; of value_ actual,
+        expected, rmse and crps are cents. A measure may be NaN.
     backtest
         One row per cut-off, seed and metric: cutoff, metric, value.
+    posterior
+        One row per draw: quantity, part ("prior" or "posterior"), value.
+    forest
+        One row per quantity and level: quantity, column, level, customers, mean and the ends low,
+        high of the 90 % interval. The row of the whole population has the column "".
+    prior_predictive
+        One row per draw of the prior: quantity, value, and what was observed (one value each
+        quantity).
+    diagnostics
+        One row per measure of the inference: measure, value, what is good ("below 1.01"), verdict
+        ("" or a remedy in words).
+    elbo
+        One row per step of stochastic variational inference: step, elbo.
+    chains
+        One row per draw of a Markov chain: quantity, chain, draw, value.
 
     Raises
     ------
@@ -101,7 +141,14 @@ class Evidence:
     alive: pd.DataFrame | None = None
     tiers: pd.DataFrame | None = None
     pit: pd.DataFrame | None = None
+    by_segment: pd.DataFrame | None = None
     backtest: pd.DataFrame | None = None
+    posterior: pd.DataFrame | None = None
+    forest: pd.DataFrame | None = None
+    prior_predictive: pd.DataFrame | None = None
+    diagnostics: pd.DataFrame | None = None
+    elbo: pd.DataFrame | None = None
+    chains: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         for name, columns in COLUMNS.items():

@@ -22,6 +22,11 @@ from lifeworth.report.wording import number
 LINES = {"actual": (ACTUAL, 1.5), "expected": (EXPECTED, 2.5)}
 """Colour and width of the lines of a tracking plot."""
 
+ENDS = ("low", "high", "low_cumulative", "high_cumulative")
+"""Columns of the predictive intervals of a tracking plot."""
+
+FUTURES = "90 % of futures"
+
 SHARES = {
     "share_of_customers": ("of customers", QUIET),
     "share_of_expected": ("of expected value", EXPECTED),
@@ -30,11 +35,17 @@ SHARES = {
 
 
 def tracking(weekly: pd.DataFrame, cutoff: date) -> go.Figure:
-    """Return weekly and cumulative repeat purchases, actual and expected, around the cut-off."""
+    """Return weekly and cumulative repeat purchases, actual and expected, around the cut-off.
+
+    Where the frame has them, the intervals low, high and low_cumulative, high_cumulative are bands;
+    the cumulative one starts from the actual total at the cut-off.
+    """
     frame = weekly.sort_values("week_start")
     weeks = pd.to_datetime(frame["week_start"])
     counts = frame[list(LINES)].astype(float)
     figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.12)
+    for row, band in enumerate(_bands(frame), start=1):
+        figure.add_traces(_band(weeks, band, first=row == 1), rows=row, cols=1)
     for name in LINES:
         figure.add_trace(_line(weeks, counts[name]), row=1, col=1)
         cumulative = _line(weeks, counts[name].cumsum()).update(showlegend=False)
@@ -45,6 +56,32 @@ def tracking(weekly: pd.DataFrame, cutoff: date) -> go.Figure:
     _mark_cutoff(figure, pd.Timestamp(cutoff), weeks.max() + pd.Timedelta(days=7))
     layout = {"hovermode": "x unified", "margin_t": 64, "legend_y": 1.06}
     return styled(figure, 520).update_layout(layout)
+
+
+def has_bands(weekly: pd.DataFrame) -> bool:
+    """Return whether there is a predictive interval of any week."""
+    return set(ENDS) <= set(weekly.columns) and bool(weekly[list(ENDS)].notna().to_numpy().any())
+
+
+def _bands(frame: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return the ends low, high of the weeks and of the running total from the beginning."""
+    if not has_bands(frame):
+        return []
+    ends = frame[list(ENDS)].astype(float)
+    before = frame.loc[frame["part"] == "calibration", "actual"].astype(float).sum()
+    totals = (ends[["low_cumulative", "high_cumulative"]] + before).set_axis(
+        ["low", "high"], axis=1
+    )
+    return [ends[["low", "high"]], totals]
+
+
+def _band(weeks: pd.Series, ends: pd.DataFrame, *, first: bool) -> list[go.Scatter]:
+    known = ends.notna().all(axis=1)
+    x, low, high = weeks[known], ends.loc[known, "low"], ends.loc[known, "high"]
+    top = go.Scatter(x=x, y=high, mode="lines", line_width=0, hoverinfo="skip", showlegend=False)
+    area = go.Scatter(x=x, y=low, mode="lines", line_width=0, fill="tonexty", name=FUTURES)
+    area.update(fillcolor="rgba(0, 114, 178, 0.22)", showlegend=first, customdata=high)
+    return [top, area.update(hovertemplate="%{y:,.0f} to %{customdata:,.0f}")]
 
 
 def _line(weeks: pd.Series, counts: pd.Series) -> go.Scatter:

@@ -4,20 +4,32 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from lifeworth.report.density import by_quantity
 from lifeworth.report.metrics import Metric, best, metric, shown, without_ends
 from lifeworth.report.wording import money, number, share, significant
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One cell: its text, a smaller second line, and whether it stands out."""
+    """One cell: its text, a smaller second line, and whether it stands out as good or as bad."""
 
     text: str
     small: str = ""
     strong: bool = False
+    alarm: bool = False
 
 
 Row = list[Cell]
+
+MEASURES = {
+    "bias": "Bias",
+    "rmse": "RMSE",
+    "crps": "CRPS",
+    "coverage_50": "In 50 %",
+    "coverage_90": "In 90 %",
+    "pit_distance": "PIT",
+}
+"""Measures of a level after its means, and their column titles."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,3 +131,65 @@ def backtest(frame: pd.DataFrame) -> Grid:
         span = [shown(of, v) for v in (values.mean(), values.min(), values.max())]
         groups.setdefault(of.about, []).append(_row(of.kind.label, *span))
     return Grid(head=["", "Mean", "Lowest", "Highest"], groups=groups)
+
+
+def by_segment(frame: pd.DataFrame, side: str) -> Grid:
+    """Return one row per level, grouped by column: the measures of purchases or of value."""
+    head = ["", "Customers", "Actual", "Expected", *MEASURES.values()]
+    groups: dict[str, list[Row]] = {}
+    for _, row in frame.iterrows():
+        column = str(row["column"]).replace("_", " ")
+        groups.setdefault(column, []).append(_segment_row(row, side))
+    return Grid(head=head, groups=groups)
+
+
+def _segment_row(row: pd.Series, side: str) -> Row:
+    means = [float(row[f"{side}_{name}"]) for name in ("actual", "expected")]
+    said = [money(v, decimals=2) if side == "value" else number(v, 3) for v in means]
+    start = _row(row["level"], number(row["customers"]), *said)
+    return start + [_metric_cell(metric(f"{side}_{name}"), row, strong=False) for name in MEASURES]
+
+
+def learned(frame: pd.DataFrame) -> Grid:
+    """Return one row per quantity: median and 90 % interval of the prior and of the posterior."""
+    parts = ("prior", "posterior")
+    rows = [
+        [Cell(text=name), *(_spread(own.loc[own["part"] == part, "value"]) for part in parts)]
+        for name, own in by_quantity(frame).items()
+    ]
+    return Grid(head=["", "Prior", "Posterior"], groups={"": rows})
+
+
+def foreseen(frame: pd.DataFrame) -> Grid:
+    """Return one row per quantity: observed, the prior's median and interval, and draws below."""
+    rows = [
+        [
+            Cell(text=name),
+            Cell(text=significant(own["observed"].iloc[0])),
+            _spread(own["value"]),
+            Cell(text=share((own["value"] < own["observed"]).mean(), 0)),
+        ]
+        for name, own in by_quantity(frame).items()
+    ]
+    return Grid(head=["", "Observed", "Prior", "Draws below observed"], groups={"": rows})
+
+
+def _spread(draws: pd.Series) -> Cell:
+    """Return the median and below it the 90 % interval."""
+    if draws.empty:
+        return Cell(text=number(None))
+    low, middle, high = (significant(v, 3) for v in draws.quantile([0.05, 0.5, 0.95]))
+    return Cell(text=middle, small=f"{low} to {high}")
+
+
+def diagnostics(frame: pd.DataFrame) -> Grid:
+    """Return one row per measure of the inference; those with a verdict stand out."""
+    rows = [_diagnostic(row) for _, row in frame.iterrows()]
+    return Grid(head=["", "Value", "Good", "Verdict"], groups={"": rows}, words={0, 2, 3})
+
+
+def _diagnostic(row: pd.Series) -> Row:
+    value, verdict = float(row["value"]), str(row["verdict"] or "")
+    said = number(value) if value.is_integer() else significant(value)
+    fine = [Cell(text=str(row["measure"])), Cell(text=said, alarm=bool(verdict))]
+    return [*fine, Cell(text=str(row["good"])), Cell(text=verdict, alarm=bool(verdict))]

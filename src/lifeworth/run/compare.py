@@ -75,9 +75,10 @@ def main(arguments: Arguments) -> int:
             "or change to the folder where its outputs/ is"
         )
     if arguments.sort not in found.columns:
+        there = ", ".join(c for c in found.columns if "/" not in c)
         raise InputError(
             f"lifeworth compare: there is no column '{arguments.sort}' to sort by; "
-            f"there are {', '.join(found.columns)}"
+            f"there are {there}"
         )
     found = found.sort_values(arguments.sort)
     if arguments.csv:

@@ -71,6 +71,7 @@ class RunConfig(BaseModel):
     hardware: Hardware
     seed: int = Field(ge=0)
     resamples: PositiveInt
+    segments: tuple[str, ...]
     tiers: Tiers
     tracking_uri: str | None
     composed: dict[str, Any]

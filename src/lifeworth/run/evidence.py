@@ -12,11 +12,11 @@ from lifeworth.asof.summary import outcomes, summary, weekly_purchases, weekly_r
 from lifeworth.decide.tiers import assign_tiers, tier_table
 from lifeworth.evaluate.calibration import decile_table, pit_histogram
 from lifeworth.evaluate.predictive import judge_draws
-from lifeworth.models.core import AliveGrid
+from lifeworth.models.core import AliveGrid, Learns
 from lifeworth.report.evidence import Evidence, Totals
 from lifeworth.run.config import RunConfig
 from lifeworth.run.judging import Judged, Scored
-from lifeworth.run.outputs import by_cutoff, mean_card
+from lifeworth.run.outputs import by_cutoff, mean_card, of_segment
 
 HOLDOUT = (
     *("purchases_mae", "purchases_rmse", "purchases_bias", "purchases_crps"),
@@ -74,8 +74,16 @@ def evidence(
         alive=_alive(last.scored),
         tiers=tier_table(assign_tiers(expected_value, config.tiers.edges()), expected_value, value),
         pit=_pit(last, purchases, value),
-        backtest=by_cutoff(model) if len(model) > 1 else None,
+        backtest=_backtest(model),
+        by_segment=last.segments,
+        **_learnt(final),
     )
+
+
+def _learnt(final: Scored) -> dict[str, pd.DataFrame | None]:
+    """Return what a Bayesian fit learnt, by name of its frame; nothing of other fits."""
+    told = final.fitted.learnt(final.history) if isinstance(final.fitted, Learns) else None
+    return {} if told is None else told._asdict()
 
 
 def _subtitle(config: RunConfig, last: Judged) -> str:
@@ -102,6 +110,7 @@ def _facts(config: RunConfig, last: Judged, final: Scored, card: dict[str, Any])
         "seconds to score": f"{last.scored.seconds_score:.1f}",
         "device": f"{card['device']}",
         "versions": f"lifeworth {version('lifeworth')}, jax {version('jax')}, "
+        f"numpyro {version('numpyro')}, "
         f"Python {platform.python_version()}",
     }
 
@@ -151,6 +160,14 @@ def _holdout(judged: Sequence[Sequence[Judged]]) -> pd.DataFrame:
         }
         rows.append({"model": models[0].scored.name, **kept})
     return pd.DataFrame(rows)
+
+
+def _backtest(model: Sequence[Judged]) -> pd.DataFrame | None:
+    """Return the metrics of all customers by cut-off; None where there is one cut-off."""
+    if len(model) == 1:
+        return None
+    table = by_cutoff(model)
+    return table[~of_segment(table["metric"])]
 
 
 def _weekly(last: Judged) -> pd.DataFrame:

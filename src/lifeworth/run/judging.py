@@ -3,9 +3,13 @@
 import time
 from dataclasses import dataclass
 
+import pandas as pd
+
 from lifeworth.asof.split import Future, History
+from lifeworth.asof.summary import outcomes
 from lifeworth.evaluate.bootstrap import Resampling
 from lifeworth.evaluate.scorecard import evaluate
+from lifeworth.evaluate.segments import segment_card, segment_table
 from lifeworth.models.core import Fitted, Forecast, Recipe
 
 
@@ -23,11 +27,19 @@ class Scored:
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """A forecast beside what came after it."""
+    """A forecast beside what came after it.
+
+    Attributes
+    ----------
+    segments
+        The segment table (`evaluate.segments`), whose numbers `card` has too; None where no
+        segments are asked for.
+    """
 
     scored: Scored
     future: Future
     card: dict[str, float]
+    segments: pd.DataFrame | None
 
 
 def score(name: str, recipe: Recipe[Forecast], history: History, horizon: int, seed: int) -> Scored:
@@ -46,6 +58,12 @@ def score(name: str, recipe: Recipe[Forecast], history: History, horizon: int, s
     )
 
 
-def judge(scored: Scored, future: Future, resampling: Resampling) -> Judged:
-    """Judge a forecast by what came after."""
-    return Judged(scored=scored, future=future, card=evaluate(scored.forecast, future, resampling))
+def judge(
+    scored: Scored, future: Future, resampling: Resampling, labels: pd.DataFrame | None = None
+) -> Judged:
+    """Judge a forecast by what came after, and in the segments of `labels` where there are some."""
+    card = evaluate(scored.forecast, future, resampling)
+    if labels is None:
+        return Judged(scored=scored, future=future, card=card, segments=None)
+    table = segment_table(scored.forecast, outcomes(future), labels)
+    return Judged(scored=scored, future=future, card=card | segment_card(table), segments=table)

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
+from lifeworth.asof.attributes import categories
 from lifeworth.asof.split import Future, History, last_day, latest, rolling
 from lifeworth.decide.tiers import assign_tiers, guardrails
 from lifeworth.engines.device import use
@@ -41,7 +42,12 @@ def run(config: RunConfig, folder: Path) -> dict[str, Any]:
         step("writing")
         card = outputs.scorecard([models[0] for models in judged], tables, data_hash)
         card["debug"] = config.names.debug or ""
-        outputs.write(folder, card, _with_tiers(config, final.forecast.frame), final.fitted)
+        scores = _with_tiers(config, final.forecast.frame)
+        left = {
+            outputs.SEGMENTS: outputs.segments(judged),
+            outputs.BACKTEST: outputs.backtest(judged),
+        }
+        outputs.write(folder, card, scores, final.fitted, left)
         told = {
             "device": device,
             "acquired_earlier": _earlier(tables, judged[-1][0].scored.history),
@@ -86,11 +92,12 @@ def _judge_all(config: RunConfig, pair: tuple[History, Future], step: Steps) -> 
     """Judge the model, then the baselines."""
     history, future = pair
     resampling = Resampling(resamples=config.resamples, seed=config.seed)
+    labels = categories(history, config.segments) if config.segments else None
     for name, recipe in {config.names.model: config.model, **config.baselines}.items():
         step(f"{future.cutoff}: {name}")
         scored = score(name, recipe, history, future.horizon, config.seed)
         step(f"{future.cutoff}: judging {name}")
-        yield judge(scored, future, resampling)
+        yield judge(scored, future, resampling, labels)
 
 
 def _final(config: RunConfig, tables: Tables, judged: Scored, step: Steps) -> Scored:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,12 @@ from lifeworth.tables.core import Tables
 REPORT = "report.html"
 
 FILES = ("scorecard.json", "scores.parquet", "params.json", "fitted")
-"""What `write` leaves, beside the report."""
+"""What `write` always leaves, beside the report."""
+
+SEGMENTS, BACKTEST = "segments.parquet", "backtest.parquet"
+"""What `write` leaves where there are segments, and several models or cut-offs."""
+
+OPTIONAL = (SEGMENTS, BACKTEST)
 
 COUNTS = ("customers", "new_customers")
 """Numbers of a card that count rows, of which there is no mean."""
@@ -31,7 +36,8 @@ def scorecard(judged: Sequence[Judged], tables: Tables, data_hash: str) -> dict[
     """Return the flat scorecard of a model.
 
     Over several cut-offs every metric is the mean, and <metric>_low and <metric>_high are the 90 %
-    t-interval between cut-offs; counts of customers are those of the last, seconds those of all.
+    t-interval between cut-offs (metrics of segments have none); counts of customers are those of
+    the last, seconds those of all.
     """
     facts = {
         **{name: judged[-1].card[name] for name in COUNTS},
@@ -54,10 +60,45 @@ def by_cutoff(judged: Sequence[Judged]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["cutoff", "metric", "value"])
 
 
+def backtest(judged: Sequence[Sequence[Judged]]) -> pd.DataFrame:
+    """Return the cards of all cut-offs and models: cutoff (date), model, metric, value."""
+    tables = [
+        by_cutoff([model]).assign(model=model.scored.name) for models in judged for model in models
+    ]
+    return pd.concat(tables, ignore_index=True)[["cutoff", "model", "metric", "value"]]
+
+
+def segments(judged: Sequence[Sequence[Judged]]) -> pd.DataFrame | None:
+    """Return the segment tables of all cut-offs and models, or None where there are none.
+
+    cutoff (date), model, then the columns of `evaluate.segments.segment_table`.
+    """
+    tables = [
+        model.segments.assign(cutoff=model.future.cutoff, model=model.scored.name)
+        for models in judged
+        for model in models
+        if model.segments is not None
+    ]
+    if not tables:
+        return None
+    table = pd.concat(tables, ignore_index=True)
+    return table[["cutoff", "model", *table.columns.drop(["cutoff", "model"])]]
+
+
 def write(
-    folder: Path, card: dict[str, Any], scores: pd.DataFrame, fitted: Fitted[Forecast]
+    folder: Path,
+    card: dict[str, Any],
+    scores: pd.DataFrame,
+    fitted: Fitted[Forecast],
+    tables: Mapping[str, pd.DataFrame | None],
 ) -> None:
-    """Write scorecard.json, scores.parquet, params.json and fitted/."""
+    """Write scorecard.json, scores.parquet, params.json, fitted/, and those of `tables` there are.
+
+    Parameters
+    ----------
+    tables
+        By file name (`OPTIONAL`).
+    """
     folder.mkdir(parents=True, exist_ok=True)
     _write_json(folder / "scorecard.json", card)
     in_cents(scores).to_parquet(folder / "scores.parquet", index=False)
@@ -70,6 +111,9 @@ def write(
         },
     )
     store.save(fitted, folder / "fitted")
+    for name, table in tables.items():
+        if table is not None:
+            table.to_parquet(folder / name, index=False)
 
 
 def in_cents(scores: pd.DataFrame) -> pd.DataFrame:
@@ -79,16 +123,26 @@ def in_cents(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def mean_card(judged: Sequence[Judged]) -> dict[str, Any]:
-    """Return the card of one cut-off, or the mean of several with the t-interval between them."""
+    """Return the card of one cut-off, or the mean of several with the t-interval between them.
+
+    A metric of a segment is the mean over the cut-offs that have the segment, without an interval.
+    """
     if len(judged) == 1:
         return dict(judged[0].card)
     table = by_cutoff(judged)
-    own = table[~table["metric"].str.endswith(("_low", "_high")) & ~table["metric"].isin(COUNTS)]
+    metric, segmented = table["metric"], of_segment(table["metric"])
+    own = ~segmented & ~metric.str.endswith(("_low", "_high")) & ~metric.isin(COUNTS)
     card: dict[str, Any] = {}
-    for row in summarise(own).itertuples():
+    for row in summarise(table[own]).itertuples():
         ends = {f"{row.metric}_low": row.low, f"{row.metric}_high": row.high}
         card |= {str(row.metric): row.mean, **ends}
-    return card
+    means = table[segmented].groupby("metric", sort=False)["value"].mean()
+    return card | means.to_dict()
+
+
+def of_segment(metrics: pd.Series) -> pd.Series:
+    """Say which metrics are of one segment: those with a slash in their name."""
+    return metrics.str.contains("/", regex=False)
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

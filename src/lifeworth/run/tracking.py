@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 
 from lifeworth.run.config import RunConfig
 from lifeworth.run.kept import client_of, file_of, locked
-from lifeworth.run.outputs import FILES, REPORT
+from lifeworth.run.outputs import FILES, OPTIONAL, REPORT
 from lifeworth.tables.errors import InputError
 
 LONGEST = 6_000
@@ -47,8 +47,9 @@ def _keep(client: MlflowClient, config: RunConfig, card: dict[str, Any], folder:
         metrics = [Metric(n, v, started, 0) for n, v in numbers.items() if math.isfinite(v)]
         params = [Param(n, v[:LONGEST]) for n, v in _flat(config.composed).items()]
         client.log_batch(run_id, metrics=metrics, params=params)
-        for name in (*FILES, REPORT):
-            client.log_artifact(run_id, str(folder / name))
+        for name in (*FILES, *OPTIONAL, REPORT):
+            if name not in OPTIONAL or (folder / name).exists():
+                client.log_artifact(run_id, str(folder / name))
 
 
 @contextmanager
