@@ -6,7 +6,10 @@ import sys
 from benchmarks import page
 
 # cold_start first: it measures the smallest process, and printing makes this one grow.
-CLAIMS = ("cold_start", "score", "fit", "summary", "end_to_end")
+CLAIMS = (
+    "cold_start", "score", "fit", "summary", "end_to_end", "posterior", "posterior_scores",
+    "pooling", "coverage", "calibration",
+)  # fmt: skip
 
 
 def main(words: list[str]) -> None:

@@ -34,11 +34,14 @@ class Case(NamedTuple):
         {label: medians of what a run costs, the medians of its stages, and what its last run told}.
     checks
         What was compared between the results of the sides.
+    alike
+        Whether the sides did the same work, so that the ratio of their costs says something.
     """
 
     sizes: dict[str, int]
     sides: dict[str, dict[str, Any]]
     checks: dict[str, Any]
+    alike: bool = True
 
 
 def parser(about: str, repeats: int) -> argparse.ArgumentParser:
@@ -86,7 +89,7 @@ def ratios(sides: dict[str, dict[str, Any]], stage: str | None) -> dict[str, dic
 def record(name: str, cases: Sequence[Case], results: Path, stage: str | None = None) -> None:
     """Write `results`/`name`.json and print it; `stage` is the one that the claim is about."""
     claim = " ".join((sys.modules[f"benchmarks.{name}"].__doc__ or "").split())
-    told = [{**case._asdict(), "ratios": ratios(case.sides, stage)} for case in cases]
+    told = [{**case._asdict(), "ratios": _ratios(case, stage)} for case in cases]
     whole = {"name": name, "claim": claim, **circumstances(), "stage": stage, "cases": told}
     results.mkdir(parents=True, exist_ok=True)
     text = json.dumps(whole, indent=2, allow_nan=False) + "\n"
@@ -101,7 +104,7 @@ def show(name: str, case: Case, stage: str | None) -> None:
 
     console = Console(soft_wrap=True)
     console.print(_table(name, case, stage))
-    for pair, ratio in ratios(case.sides, stage).items():
+    for pair, ratio in _ratios(case, stage).items():
         told = ", ".join(f"{what} {times:.2f}" for what, times in ratio.items())
         console.print(f"  {pair}: {told}")
     for what, found in case.checks.items():
@@ -123,6 +126,10 @@ def _table(name: str, case: Case, stage: str | None) -> "Table":
         costs = [f"{cost:,.2f}" for cost in [*part, *(side[c] for c in COSTS)]]
         table.add_row(label, str(side["runs"]), *costs)
     return table
+
+
+def _ratios(case: Case, stage: str | None) -> dict[str, dict[str, float]]:
+    return ratios(case.sides, stage) if case.alike else {}
 
 
 def _ratio(peer: dict[str, Any], our: dict[str, Any], stage: str | None) -> dict[str, float]:

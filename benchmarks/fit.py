@@ -53,14 +53,15 @@ def ours(task: Task) -> dict[str, Any]:
         import numpy as np
 
         from lifeworth.engines.device import use
-        from lifeworth.models.btyd.bgnbd import fit_bgnbd
+        from lifeworth.models.btyd.processes import process_of
+        from lifeworth.models.btyd.purchases import Past, maximum_of_purchases
 
         use("cpu")
     with task.stage("read"):
         data = np.load(task.folder / "customers.npz")
         x, t_x, T = data["x"], data["t_x"], data["T"]
     with task.stage(STAGE):
-        maximum = fit_bgnbd(x, t_x, T)
+        maximum = maximum_of_purchases(process_of("bgnbd"), Past(x, t_x, T))
     found = {name: estimate.value for name, estimate in maximum.estimates.items()}
     return {
         "parameters": found,

@@ -27,7 +27,10 @@ interpreter, imports, reading, compiling, work. MiB is the peak of resident memo
 means that the peer takes more. Wall time depends on what else the machine does; the load before
 the start is in the results."""
 
-ORDER = ("summary", "fit", "score", "cold_start", "end_to_end")
+ORDER = (
+    "summary", "fit", "score", "posterior", "posterior_scores", "pooling", "coverage",
+    "calibration", "cold_start", "end_to_end",
+)  # fmt: skip
 
 
 def main() -> None:

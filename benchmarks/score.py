@@ -49,20 +49,20 @@ def measure(sizes: Sizes, repeats: int) -> Case:
 def ours(task: Task) -> dict[str, Any]:
     """Score with lifeworth."""
     with task.stage("import"):
-        import numpy as np
-
+        from benchmarks.known import one_group
         from lifeworth.engines.device import use
         from lifeworth.models.btyd.math import BgNbdParams
-        from lifeworth.models.btyd.predict import expectations
-        from lifeworth.models.btyd.statistics import Statistics
+        from lifeworth.models.btyd.outlook import Outlook, Span
+        from lifeworth.models.btyd.processes import process_of
+        from lifeworth.models.btyd.purchases import Past
 
         use("cpu")
     with task.stage("read"):
-        x, t_x, T = _read(task)
-        none = np.zeros_like(x)
-        stats = Statistics(np.arange(len(x)), x, t_x, T, m=none, first_day=none)
+        past = Past(*_read(task))
+        process = process_of("bgnbd")
+        seen = one_group(process.eta(BgNbdParams(**TRUTH))[None], len(past.x))
     with task.stage(STAGE):
-        found = expectations(BgNbdParams(**TRUTH), stats, float(task.sizes["days"]))
+        found = Outlook(process, past, seen, Span(0.0, float(task.sizes["days"]))).means()
     return _kept(task, "ours", found.purchases, found.p_alive)
 
 

@@ -28,12 +28,15 @@ Work = Callable[[Task], dict[str, Any]]
 """A function of a claim's module; it imports what it needs itself, for that is part of the cost."""
 
 
-def in_process(work: Work, folder: Path, sizes: Sizes, cache: Path) -> Run:
-    """Run `work` in a new process that keeps compiled code in `cache`."""
+def in_process(
+    work: Work, folder: Path, sizes: Sizes, cache: Path, python: str = sys.executable
+) -> Run:
+    """Run `work` in a new process of `python` that keeps compiled code in `cache`."""
     answer = folder / f"{work.__name__}.answer.json"
     words = [work.__module__, work.__name__, folder, json.dumps(sizes), answer]
-    command = [sys.executable, "-m", "benchmarks.side", *words]
-    run = measured(command, env={"XDG_CACHE_HOME": str(cache)})
+    command = [python, "-m", "benchmarks.side", *words]
+    env = {"XDG_CACHE_HOME": str(cache), "PYTENSOR_FLAGS": f"base_compiledir={cache}/pytensor"}
+    run = measured(command, env=env)
     return run._replace(**json.loads(answer.read_text(encoding="utf-8")))
 
 

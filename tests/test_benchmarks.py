@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,14 +16,21 @@ SIDES = {
     "fit": {"lifeworth, cold", "lifeworth, warm", "lifetimes", "lifetimes, weights"},
     "summary": {"lifeworth", "lifetimes", "lifetimes, numbered"},
     "end_to_end": {"lifeworth, cold", "lifeworth, warm"},
+    "posterior": {f"lifeworth, {how}" for how in ("cold", "warm", "Laplace, warm", "SVI, warm")},
+    "posterior_scores": {"lifeworth", "NumPy, dense"},
+    "pooling": {f"lifeworth, {pooling}" for pooling in ("partial", "none", "complete")},
+    "coverage": {f"lifeworth, {how}" for how in ("mle", "laplace", "nuts", "hierarchical laplace")},
+    "calibration": {f"lifeworth, {how}" for how in ("laplace", "svi", "nuts")},
 }
-SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("fit", "summary")]
+LONG = ("fit", "summary", "posterior", "pooling", "coverage", "calibration")
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in LONG]
 
 
 def benchmarks(*words: str | Path) -> str:
     run = subprocess.run(
         [sys.executable, "-m", "benchmarks", *words],
         cwd=ROOT,
+        env=os.environ | {"LIFEWORTH_PEER_PYTHON": ""},
         capture_output=True,
         text=True,
         check=True,
@@ -49,7 +57,7 @@ def test_every_claim_is_there_and_says_what_it_takes(name):
     assert {"--small", "--repeats", "--results"} <= set(told.replace(",", " ").split())
 
 
-@pytest.mark.parametrize("name", ["score", *SLOW])
+@pytest.mark.parametrize("name", ["score", "posterior_scores", *SLOW])
 def test_a_claim_measures_every_side(small, name):
     result = small(name)
     (case,) = result["cases"]
@@ -84,3 +92,36 @@ def test_the_fit_is_no_worse_by_an_independent_likelihood(small):
     (case,) = small("fit")["cases"]
     assert case["checks"]["log_likelihood_minus_peer"] > -1e-6
     assert abs(case["checks"]["reported_minus_scipy"]) < 1e-6
+
+
+def test_streamed_scores_are_those_of_dense_arrays(small):
+    (case,) = small("posterior_scores")["cases"]
+    assert case["ratios"] == {}  # of unequal work
+    assert case["checks"]["dense_max_difference_over_mean"] < 1e-9
+    assert "left out" in case["checks"]["pymc_marketing"]
+
+
+@pytest.mark.slow
+def test_every_inference_finds_the_published_parameters_of_cdnow(small):
+    (case,) = small("posterior")["cases"]
+    published = {"r": (0.246, 0.012), "alpha": (4.53, 0.37), "a": (0.78, 0.20), "b": (2.42, 0.81)}
+    for method in ("nuts", "laplace", "svi"):
+        for letter, (mean, sd) in published.items():
+            assert abs(case["checks"][method][letter] - mean) < 1.5 * sd
+
+
+@pytest.mark.slow
+def test_partial_pooling_is_best(small):
+    (case,) = small("pooling")["cases"]
+    assert case["checks"]["all_inside_99"]
+    assert case["checks"]["smallest_rmse"]["purchases"] == "partial"
+
+
+@pytest.mark.slow
+def test_calibration_keeps_ranks_and_pictures(small):
+    (case,) = small("calibration")["cases"]
+    for method in ("laplace", "svi", "nuts"):
+        told = case["sides"][f"lifeworth, {method}"]["told"]
+        counts = [cell["counts"] for cells in told["cells"].values() for cell in cells.values()]
+        assert {sum(some) for some in counts} == {4}
+        assert set(told["failed"].values()) == {0}
