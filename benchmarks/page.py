@@ -28,8 +28,8 @@ means that the peer takes more. Wall time depends on what else the machine does;
 the start is in the results."""
 
 ORDER = (
-    "summary", "fit", "score", "posterior", "posterior_scores", "pooling", "coverage",
-    "calibration", "cold_start", "end_to_end",
+    "summary", "fit", "score", "pareto", "posterior", "posterior_scores", "pooling",
+    "coverage", "calibration", "cold_start", "end_to_end",
 )  # fmt: skip
 
 

@@ -16,13 +16,14 @@ SIDES = {
     "fit": {"lifeworth, cold", "lifeworth, warm", "lifetimes", "lifetimes, weights"},
     "summary": {"lifeworth", "lifetimes", "lifetimes, numbered"},
     "end_to_end": {"lifeworth, cold", "lifeworth, warm"},
+    "pareto": {"lifeworth, cold", "lifeworth, warm", "lifetimes", "lifetimes, weights"},
     "posterior": {f"lifeworth, {how}" for how in ("cold", "warm", "Laplace, warm", "SVI, warm")},
     "posterior_scores": {"lifeworth", "NumPy, dense"},
     "pooling": {f"lifeworth, {pooling}" for pooling in ("partial", "none", "complete")},
     "coverage": {f"lifeworth, {how}" for how in ("mle", "laplace", "nuts", "hierarchical laplace")},
     "calibration": {f"lifeworth, {how}" for how in ("laplace", "svi", "nuts")},
 }
-LONG = ("fit", "summary", "posterior", "pooling", "coverage", "calibration")
+LONG = ("fit", "summary", "pareto", "posterior", "pooling", "coverage", "calibration")
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in LONG]
 
 
@@ -99,6 +100,16 @@ def test_streamed_scores_are_those_of_dense_arrays(small):
     assert case["ratios"] == {}  # of unequal work
     assert case["checks"]["dense_max_difference_over_mean"] < 1e-9
     assert "left out" in case["checks"]["pymc_marketing"]
+
+
+@pytest.mark.slow
+def test_the_pareto_nbd_has_no_poles(small):
+    (case,) = small("pareto")["cases"]
+    checks = case["checks"]
+    assert checks["slope_not_finite"] == checks["random_not_finite"] == 0
+    # of central differences, relative steps of 1e-5 in float64
+    assert checks["slope_max_relative_error"] < 1e-4
+    assert checks["ours"]["log_likelihood"] == pytest.approx(-9594.976, abs=5e-3)
 
 
 @pytest.mark.slow
