@@ -90,21 +90,24 @@ def bgnbd_purchases_if_alive(
 def gamma_gamma_constants(
     th: GammaGammaParams, x: Float[Array, " distinct"]
 ) -> Float[Array, " distinct"]:
-    """Return log Gamma(p x + q) - log Gamma(p x) - log Gamma(q), which depends on x alone."""
-    px = th.p * x
-    # one call of the gamma function for all three: it compiles slowly
-    each = gammaln(jnp.concatenate([px + th.q, px, jnp.atleast_1d(th.q)]))
-    n = x.shape[0]
-    return each[:n] - each[n : 2 * n] - each[2 * n :]
+    """Return log Gamma(p x + q) - log Gamma(p x) - log Gamma(q), which depends on x alone.
+
+    Of p x and q the smaller one is the step: a shape of 1e20 leaves no digit of the gamma functions.
+    """
+    a, b = th.p * x, th.q + 0.0 * x
+    far, near = jnp.where(a > b, a, b), jnp.where(a > b, b, a)
+    return log_rising(far, near) - gammaln(near)
 
 
 def gamma_gamma_kernel(
     th: GammaGammaParams, x: Float[Array, " n"], m: Float[Array, " n"]
 ) -> Float[Array, " n"]:
-    """Return the log-likelihood less `gamma_gamma_constants`."""
-    px = th.p * x
-    powers = th.q * jnp.log(th.gamma) + (px - 1.0) * jnp.log(m) + px * jnp.log(x)
-    return powers - (px + th.q) * jnp.log(th.gamma + m * x)
+    """Return the log-likelihood less `gamma_gamma_constants`.
+
+    Of shares of gamma + m x alone: powers of gamma and m would cancel, with all digits of the rest.
+    """
+    total = m * x
+    return -th.q * jnp.log1p(total / th.gamma) - th.p * x * jnp.log1p(th.gamma / total) - jnp.log(m)
 
 
 def gamma_gamma_mean(th: GammaGammaParams, x: Any, m: Any) -> Any:

@@ -95,8 +95,8 @@ class BetaGeometric:
         """Return r, alpha, a, b."""
         xp = eta.__array_namespace__()
         rate, r, kappa = (xp.exp(eta[..., i]) for i in (0, 1, 3))
-        phi = 1.0 / (1.0 + xp.exp(-eta[..., 2]))
-        return BgNbdParams(r, r / (self.k * rate), phi * kappa, (1.0 - phi) * kappa)
+        leaves, stays = (1.0 / (1.0 + xp.exp(side * eta[..., 2])) for side in (-1.0, 1.0))
+        return BgNbdParams(r, r / (self.k * rate), leaves * kappa, stays * kappa)
 
     def eta(self, th: Any) -> Float[np.ndarray, " coordinates"]:
         """Return log rate, log r, logit mean drop-out, log concentration."""
@@ -133,19 +133,22 @@ class BetaGeometric:
         }
 
     def counting(self, th: Any, x: Any) -> Any:
-        """Return log Gamma(r + k x) / Gamma(r) alpha^r B(a, b + x + m) / B(a, b).
+        """Return log Gamma(r + k x) / Gamma(r) B(a, b + x + m) / B(a, b).
 
         m is 1 in the modified models. What the regular models' density has besides depends on no
         parameter (`tick_constant`).
         """
         stayed = x + self.modified
-        rates = log_rising(th.r, self.k * x) + th.r * jnp.log(th.alpha)
+        rates = log_rising(th.r, self.k * x)
         return rates + log_rising(th.b, stayed) - log_rising(th.a + th.b, stayed)
 
     def timing(self, th: Any, x: Any, t_x: Any, T: Any) -> Any:
-        """Return the log of the sum of having left and of every stage of having stayed."""
+        """Return the log of the sum of having left and of every stage of having stayed.
+
+        With alpha^r in it: r log(alpha) and r log(alpha + t_x) apart would cancel, with all digits.
+        """
         left, stages = self._terms(th, x, t_x, T)
-        since = -(th.r + self.k * x) * jnp.log(th.alpha + t_x)
+        since = -th.r * jnp.log1p(t_x / th.alpha) - self.k * x * jnp.log(th.alpha + t_x)
         stayed = functools.reduce(jnp.logaddexp, stages)
         whole = jnp.logaddexp(left, stayed)
         return since + (whole if self.modified else jnp.where(x > 0, whole, stayed))

@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import gammaln
 from jaxtyping import Float
 
 from lifeworth.engines.likelihood import Positive
+from lifeworth.models.btyd.math import log_rising
 from lifeworth.models.btyd.process import DAYS_PER_YEAR, Coordinate
 
 FAR = 45.0
@@ -122,18 +122,18 @@ class ParetoNbd:
         }
 
     def counting(self, th: Any, x: Any) -> Any:
-        """Return log Gamma(r + x) / Gamma(r) alpha^r."""
-        return gammaln(th.r + x) - gammaln(th.r + 0.0 * x) + th.r * jnp.log(th.alpha)
+        """Return log Gamma(r + x) / Gamma(r)."""
+        return log_rising(th.r, x)
 
     def timing(self, th: Any, x: Any, t_x: Any, T: Any) -> Any:
-        """Return the log of the sum of having stayed and of having left after t_x.
+        """Return the log of alpha^r and the sum of having stayed and of having left after t_x.
 
         Both are taken relative to what they would be with T = t_x, where the first is 1: so their
         sum has a log with a finite gradient everywhere.
         """
         stayed, left = _since(th, x, t_x, T)
-        before = (th.r + x) * jnp.log(th.alpha + t_x) + th.s * jnp.log1p(t_x / th.beta)
-        return jnp.log(stayed + left) - before
+        shapes = th.r * jnp.log1p(t_x / th.alpha) + th.s * jnp.log1p(t_x / th.beta)
+        return jnp.log(stayed + left) - shapes - x * jnp.log(th.alpha + t_x)
 
     def alive(self, th: Any, x: Any, t_x: Any, T: Any) -> Float[np.ndarray, "stages ..."]:
         """Return P(alive at T), of one stage."""
