@@ -349,8 +349,24 @@ def test_a_likelihood_that_is_not_finite_at_the_start_is_refused_with_a_remedy()
     assert str(error.value) == (
         "fit: the log-likelihood is not finite at m 1, k -2; change the priors"
     )
-    with pytest.raises(FitError, match="m 7, k 8; change the priors"):
-        find_peak(odd, np.array([7.0, 8.0]))
+
+
+def test_a_slope_that_leads_nowhere_is_no_peak(monkeypatch):
+    """A likelihood whose gradient points away from where it rises."""
+    monkeypatch.setattr("lifeworth.engines.laplace.HALVINGS", 5)
+
+    def astray(eta, data):
+        value = whole(eta, data)
+        return 2 * jax.lax.stop_gradient(value) - value
+
+    pooled = normal_means(ONE, 7, priors(1), seed=1)
+    odd = Pooled(**{**vars(pooled), "whole": astray})
+    with pytest.raises(FitError) as error:
+        find_peak(odd)
+    said = str(error.value)
+    assert said.startswith("fit: the posterior falls along its own slope at m ")
+    assert "(5 halvings)" in said
+    assert said.endswith("narrow the priors, or use inference=nuts")
 
 
 def test_a_peak_that_is_not_found_is_said_with_remedies(monkeypatch):

@@ -164,7 +164,7 @@ def test_a_share_of_the_rows_stands_for_all_customers():
 
 def test_draws_of_the_prior_have_the_moments_it_states():
     n = 20_000
-    found = prior_draws(pooled_of(), n, seed=1)
+    found = prior_draws(PRIORS, GROUPS, n, seed=1)
     between, effect = PRIORS.between, PRIORS.effect
     half = between * np.sqrt(2 / np.pi)  # the mean of a half normal
     stated = {
@@ -185,7 +185,7 @@ def test_draws_of_the_prior_have_the_moments_it_states():
 def test_a_spread_that_is_given_is_that_of_the_prior():
     n = 20_000
     given = Priors(mean=PRIORS.mean, sd=PRIORS.sd, between=0.6, effect=0.4, spread=0.25)
-    found = prior_draws(pooled_of(priors=given), n, seed=1)
+    found = prior_draws(given, GROUPS, n, seed=1)
     assert (found["a_spread"] == 0.25).all()
     assert found["b_spread"].shape == (n, 2)
     error = 0.25 * 5 / np.sqrt(2 * n)
@@ -193,6 +193,6 @@ def test_a_spread_that_is_given_is_that_of_the_prior():
 
 
 def test_draws_of_the_prior_are_the_same_for_a_seed_alone():
-    first, again, other = (prior_draws(pooled_of(), 20_000, seed) for seed in (1, 1, 2))
+    first, again, other = (prior_draws(PRIORS, GROUPS, 20_000, seed) for seed in (1, 1, 2))
     assert all((first[k] == again[k]).all() for k in first)
     assert (first["population"] != other["population"]).all()

@@ -1,6 +1,9 @@
 """NUTS and SVI against integration on a grid; where chains start; how customers are drawn."""
 
+import re
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpyro.diagnostics import effective_sample_size
@@ -10,6 +13,7 @@ from lifeworth.engines import sampling
 from lifeworth.engines.laplace import draw_around, find_peak
 from lifeworth.engines.likelihood import FitError
 from lifeworth.engines.pooled import Groups, Pooled, Priors, traced
+from lifeworth.engines.posterior import RULES
 from lifeworth.engines.sampling import nuts, svi
 
 
@@ -165,7 +169,9 @@ def test_the_elbo_rises_to_the_end_and_is_kept_in_few_points(varied):
 def test_few_steps_are_kept_each_and_of_so_few_nothing_can_be_said():
     elbo = sampling._smoothed(np.array([-3.0, -2.0, -1.0]))
     assert elbo.tolist() == [[1.0, -3.0], [2.0, -2.0], [3.0, -1.0]]
-    assert sampling._trend(elbo) == {"elbo": -1.0}
+    told = sampling._trend(elbo)
+    assert told == {"elbo": -1.0, "elbo_still_gains": pytest.approx(np.nan, nan_ok=True)}
+    assert RULES["elbo_still_gains"].bad(told["elbo_still_gains"])
 
 
 def test_an_elbo_that_still_rises_is_told_from_one_that_does_not():
@@ -211,17 +217,32 @@ def test_a_chain_too_short_to_be_judged_is_refused(pooled):
 
 
 def test_a_stuck_site_is_not_hidden_by_one_that_moves():
-    """Of a constant R-hat is no number, which Python's max drops where it comes second."""
+    """Of a constant R-hat is no number."""
     moving = np.random.default_rng(1).normal(size=(2, 20, 1))
-    extra = {
-        "energy": moving[..., 0],
-        "diverging": np.zeros((2, 20), dtype=bool),
-        "num_steps": np.ones((2, 20)),
-    }
-    sites = {"moves": moving, "stuck": np.ones((2, 20, 1))}
-    assert np.isnan(sampling._judged(sites, extra)["r_hat"])
-    del sites["stuck"]
-    assert np.isfinite(sampling._judged(sites, extra)["r_hat"])
+    told = sampling._apart({"moves": moving, "stuck": np.ones((2, 20, 1))})
+    assert np.isnan(told["stuck"])
+    with pytest.raises(FitError, match="nuts: R-hat is nan at stuck after 1,000 iterations"):
+        sampling._refuse_apart(told, 1_000)
+    del told["stuck"]
+    sampling._refuse_apart(told, 1_000)
+
+
+def test_chains_in_different_places_are_refused_with_remedies(pooled):
+    """Two modes far apart: a chain that starts at one never sees the other."""
+
+    def two_modes(eta, data):
+        del data
+        return jnp.logaddexp(-((eta - 40.0) ** 2).sum(), -((eta + 40.0) ** 2).sum()) * 5
+
+    alone = Groups(codes=np.empty((1, 0), dtype=np.int64), values=np.empty((1, 0)))
+    priors = Priors(mean=np.zeros(1), sd=np.full(1, 90.0), between=0.6, effect=0.4)
+    odd = Pooled(**{**vars(pooled), "whole": two_modes, "groups": alone, "priors": priors})
+    with pytest.raises(FitError) as error:
+        nuts(odd, warmup=50, draws=50, chains=4, seed=1)
+    said = str(error.value)
+    assert re.match(r"nuts: R-hat is \d+(\.\d)? at population after 50 iterations", said)
+    assert "double sampling.warmup and sampling.draws, narrow the priors" in said
+    assert said.endswith("or use inference=laplace")
 
 
 # ---- customers of a step

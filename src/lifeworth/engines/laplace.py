@@ -25,6 +25,9 @@ from lifeworth.engines.pooled import Draws, Pooled
 STEPS = 200
 """Steps of Newton's method at most."""
 
+HALVINGS = 30
+"""How often a step is halved at most."""
+
 CLOSE = 1e-4
 """Step of the log spread at which it is taken to be found."""
 
@@ -68,8 +71,10 @@ class Peak:
     density: Float[np.ndarray, "columns coordinates grid"]
 
 
-def find_peak(pooled: Pooled, start: Float[np.ndarray, " coordinates"] | None = None) -> Peak:
+def find_peak(pooled: Pooled) -> Peak:
     """Find the peak of the posterior, by Newton's method and updates of the spread in turn.
+
+    From the middle of the priors.
 
     Raises
     ------
@@ -77,7 +82,7 @@ def find_peak(pooled: Pooled, start: Float[np.ndarray, " coordinates"] | None = 
         If the log-likelihood is not finite at the start, or no peak is found.
     """
     with jax.enable_x64(True):
-        return _Search(pooled).run(pooled.priors.mean if start is None else start)
+        return _Search(pooled).run()
 
 
 def draw_around(peak: Peak, pooled: Pooled, draws: int, seed: int) -> Draws:
@@ -151,10 +156,9 @@ class _Search:
         self.features = pooled.features()
         self.data = jax.device_put(pooled.data)
 
-    def run(self, start: Float[np.ndarray, " coordinates"]) -> Peak:
-        at = self.layout.centre.copy()
-        at[0] = self._crude(np.asarray(start, dtype=np.float64))
-        priors = self.pooled.priors
+    def run(self) -> Peak:
+        at, priors = self.layout.centre.copy(), self.pooled.priors
+        at[0] = self._crude(np.asarray(priors.mean, dtype=np.float64))
         shape = (len(self.layout.levels), len(self.pooled.names))
         spread = np.full(shape, priors.between / 2 if priors.spread is None else priors.spread)
         for _ in range(STEPS):
@@ -191,12 +195,21 @@ class _Search:
             ) + off / priors.sd
 
         if not np.isfinite(loss(start)[0]):
-            at = ", ".join(f"{n} {v:.3g}" for n, v in zip(self.pooled.names, start, strict=True))
+            at = self._named(start)
             raise FitError(f"fit: the log-likelihood is not finite at {at}; change the priors")
         return minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 100}).x
 
+    def _named(self, eta: Float[np.ndarray, " coordinates"]) -> str:
+        return ", ".join(f"{n} {v:.3g}" for n, v in zip(self.pooled.names, eta, strict=True))
+
     def _step(self, at: Matrix, spread: np.ndarray) -> tuple[Matrix, Square, bool]:
-        """Take one Newton step, halved until it climbs; return the curvature of before."""
+        """Take one Newton step, halved until it climbs; return the curvature of before.
+
+        Raises
+        ------
+        FitError
+            If it climbs at no length.
+        """
         held = self.layout.precision(spread)
         value, slope, curvature = self._around(at)
         pull = held * (at - self.layout.centre)
@@ -208,14 +221,18 @@ class _Search:
             return at + step, curvature, True  # at the peak, whatever the spread was before
         step = step * min(1.0, FAR / np.abs(step).max())
         before = value + (pull * (at - self.layout.centre)).sum() / 2
-        for _ in range(30):
+        for _ in range(HALVINGS):
             moved = at + step
             off = moved - self.layout.centre
             after = self._value(moved) + (held * off * off).sum() / 2
             if after <= before:
                 return moved, curvature, False
             step = step / 2
-        return at, curvature, True
+        raise FitError(
+            f"fit: the posterior falls along its own slope at {self._named(at[0])}, "
+            f"however short the step ({HALVINGS} halvings), where a step should gain {gain:.3g}; "
+            "narrow the priors, or use inference=nuts"
+        )
 
     def _value(self, at: Matrix) -> float:
         value = float(_value(self.pooled.whole)(self.features @ at, self.data))

@@ -133,15 +133,13 @@ def traced(pooled: Pooled) -> dict[str, Any]:
 
     What is an argument is no constant of the code: other data of the same shapes share it.
     """
-    groups = pooled.groups
-    arrays = {
-        "mean": pooled.priors.mean,
-        "sd": pooled.priors.sd,
-        "codes": groups.codes,
-        "values": groups.values,
-        "customers": np.float64(pooled.times.sum()),
-        "data": pooled.data,
-    }
+    return _believed(pooled.priors, pooled.groups) | jax.device_put(
+        {"customers": np.float64(pooled.times.sum()), "data": pooled.data}
+    )
+
+
+def _believed(priors: Priors, groups: Groups) -> dict[str, Any]:
+    arrays = {"mean": priors.mean, "sd": priors.sd, "codes": groups.codes, "values": groups.values}
     return jax.device_put(arrays)
 
 
@@ -155,7 +153,7 @@ def model(pooled: Pooled, arrays: dict[str, Any], rows: Any = None) -> None:
     arrays
         As `traced`; of `pooled` nothing but names, sizes and functions is used.
     """
-    eta = _coordinates(pooled, arrays)
+    eta = _coordinates(pooled.priors, pooled.groups, arrays)
     if rows is None:
         numpyro.factor("likelihood", pooled.whole(eta, arrays["data"]))
     else:
@@ -174,25 +172,24 @@ def differences(sites: dict[str, Any], groups: Groups) -> Draws:
     return draws
 
 
-def prior_draws(pooled: Pooled, draws: int, seed: int) -> Draws:
-    """Draw from the prior."""
+def prior_draws(priors: Priors, groups: Groups, draws: int, seed: int) -> Draws:
+    """Draw from the prior of these groups, whatever the likelihood."""
     with jax.enable_x64(True):
         drawn = numpyro.infer.Predictive(_sites, num_samples=draws)(
-            jax.random.key(seed), pooled, traced(pooled)
+            jax.random.key(seed), priors, groups
         )
-    spread = pooled.priors.spread
-    if spread is not None:
-        shape = (draws, len(pooled.names))
-        drawn |= {f"{c}_spread": np.full(shape, spread) for c in pooled.groups.columns}
-    return differences(drawn, pooled.groups)
+    if priors.spread is not None:
+        shape = (draws, len(priors.mean))
+        drawn |= {f"{c}_spread": np.full(shape, priors.spread) for c in groups.columns}
+    return differences(drawn, groups)
 
 
-def _sites(pooled: Pooled, arrays: dict[str, Any]) -> None:
-    _coordinates(pooled, arrays)
+def _sites(priors: Priors, groups: Groups) -> None:
+    _coordinates(priors, groups, _believed(priors, groups))
 
 
-def _coordinates(pooled: Pooled, arrays: dict[str, Any]) -> Eta:
-    priors, groups, size = pooled.priors, pooled.groups, len(pooled.names)
+def _coordinates(priors: Priors, groups: Groups, arrays: dict[str, Any]) -> Eta:
+    size = len(priors.mean)
     flat = dist.Normal(arrays["mean"], arrays["sd"])
     population = jnp.asarray(numpyro.sample("population", flat.to_event(1)))
     eta = jnp.broadcast_to(population, (len(groups), size))

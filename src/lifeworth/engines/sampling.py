@@ -21,6 +21,12 @@ from lifeworth.engines.pooled import Draws, Pooled, differences, model, traced
 FEWEST = 4
 """Draws of a chain from which it can be judged."""
 
+APART = 1.5
+"""R-hat from which chains are in different places, not merely too short."""
+
+TELLING = 20
+"""Draws of a chain from which R-hat tells that; of fewer it is that large by chance."""
+
 DENSE = 32
 """Parameters up to which NUTS learns all correlations."""
 
@@ -66,7 +72,8 @@ def nuts(pooled: Pooled, *, warmup: int, draws: int, chains: int, seed: int) -> 
     Raises
     ------
     FitError
-        If no peak is found, or a chain has fewer than FEWEST draws.
+        If no peak is found, a chain has fewer than FEWEST draws, or R-hat of TELLING draws and more
+        is above APART.
     """
     if draws < FEWEST:
         raise FitError(
@@ -94,8 +101,11 @@ def nuts(pooled: Pooled, *, warmup: int, draws: int, chains: int, seed: int) -> 
         sites = mcmc.get_samples(group_by_chain=True)
         extra = {k: np.asarray(v) for k, v in mcmc.get_extra_fields(group_by_chain=True).items()}
     told = {k: np.asarray(v) for k, v in sites.items() if k != "likelihood"}
+    apart = _apart(told)
+    if draws >= TELLING:
+        _refuse_apart(apart, warmup)
     flat = {k: v.reshape(-1, *v.shape[2:]) for k, v in told.items()}
-    return Chains(differences(flat, pooled.groups), _judged(told, extra))
+    return Chains(differences(flat, pooled.groups), _judged(told, extra, apart))
 
 
 def svi(pooled: Pooled, *, steps: int, batch: int, draws: int, seed: int) -> Variational:
@@ -206,15 +216,34 @@ def _starts(pooled: Pooled, around: Draws, arrays: dict[str, Any]) -> Any:
     return {name: v[0] for name, v in starts.items()} if alone else starts
 
 
-def _judged(sites: dict[str, np.ndarray], extra: dict[str, np.ndarray]) -> dict[str, float]:
-    # NumPy's max and min, which let no NaN pass as Python's do
+def _apart(sites: dict[str, np.ndarray]) -> dict[str, float]:
+    """Return the largest R-hat of each site; of what never moves it is no number."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {name: float(np.max(split_gelman_rubin(v))) for name, v in sites.items()}
+
+
+def _refuse_apart(apart: dict[str, float], warmup: int) -> None:
+    odd = {name: r for name, r in apart.items() if not r <= APART}
+    if odd:
+        name = next(iter(odd))
+        raise FitError(
+            f"nuts: R-hat is {odd[name]:.3g} at {name} after {warmup:,} iterations of warm-up, "
+            f"{APART:g} is too much: the chains are in different places, and a forecast would be "
+            "of none of them; double sampling.warmup and sampling.draws, narrow the priors, "
+            "or use inference=laplace"
+        )
+
+
+def _judged(
+    sites: dict[str, np.ndarray], extra: dict[str, np.ndarray], apart: dict[str, float]
+) -> dict[str, float]:
+    # NumPy's min, which lets no NaN pass as Python's does
     with np.errstate(divide="ignore", invalid="ignore"):  # a chain that never moves
-        r_hat = float(np.max([np.max(split_gelman_rubin(v)) for v in sites.values()]))
         ess = float(np.min([np.min(effective_sample_size(v)) for v in sites.values()]))
     energy = extra["energy"]
     bfmi = (np.diff(energy, axis=1) ** 2).mean(axis=1) / energy.var(axis=1)
     return {
-        "r_hat": r_hat,
+        "r_hat": max(apart.values()),
         "ess": ess,
         "divergences": float(extra["diverging"].sum()),
         "e_bfmi": float(bfmi.min()),
@@ -229,13 +258,14 @@ def _smoothed(elbo: Float[np.ndarray, " steps"]) -> Float[np.ndarray, "points 2"
 
 
 def _trend(elbo: Float[np.ndarray, "points 2"]) -> dict[str, float]:
-    """Return the gain over the last fifth in standard errors of a stretch's mean."""
+    """Return the gain over the last fifth in standard errors of a stretch's mean.
+
+    Of so few points that nothing can be said it is no number, which is not good.
+    """
     fifth = max(len(elbo) // 5, 1)
     before, after = elbo[-2 * fifth : -fifth, 1], elbo[-fifth:, 1]
-    if len(before) < 2:
-        return {"elbo": float(after.mean())}
-    noise = np.sqrt(before.var() / len(before) + after.var() / len(after)) or 1.0
-    return {
-        "elbo": float(after.mean()),
-        "elbo_still_gains": float((after.mean() - before.mean()) / noise),
-    }
+    gain = np.nan
+    if len(before) > 1:
+        noise = np.sqrt(before.var() / len(before) + after.var() / len(after)) or 1.0
+        gain = float((after.mean() - before.mean()) / noise)
+    return {"elbo": float(after.mean()), "elbo_still_gains": gain}
