@@ -1,11 +1,13 @@
 """From a plan to a fitted model: what all recipes of the room share."""
 
 from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from lifeworth.asof.rhythm import log_gaps
 from lifeworth.asof.split import History
+from lifeworth.engines.posterior import InferenceName, Sampling
 from lifeworth.models.btyd.estimate import Estimate, Inference, at_maximum, estimate
 from lifeworth.models.btyd.fitted import FittedBtyd
 from lifeworth.models.btyd.known import past_of
@@ -43,6 +45,70 @@ class Plan:
     period_days: int | None = None
     columns: tuple[str, ...] = ()
     covariates: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Choices(Protocol):
+    """What every recipe of the room lets a user choose; see `BgNbd`."""
+
+    @property
+    def time_unit_days(self) -> float:
+        """Return the unit of reported times."""
+        ...
+
+    @property
+    def inference(self) -> InferenceName:
+        """Return how to fit."""
+        ...
+
+    @property
+    def priors(self) -> Any:
+        """Return the priors in words (`priors`)."""
+        ...
+
+    @property
+    def sampling(self) -> Sampling:
+        """Return how much work may be done."""
+        ...
+
+    @property
+    def spend(self) -> SpendName:
+        """Return the model of spend."""
+        ...
+
+    @property
+    def draws(self) -> int:
+        """Return how many futures of a customer are drawn."""
+        ...
+
+    @property
+    def discount_rate(self) -> float:
+        """Return by how much value is discounted a year."""
+        ...
+
+
+def plan_of(
+    recipe: Choices,
+    process: ProcessName,
+    seed: int,
+    *,
+    k: int | None = 1,
+    period_days: int | None = None,
+) -> Plan:
+    """Return the plan of one population."""
+    how = Inference(
+        method=recipe.inference, sampling=recipe.sampling, seed=seed, said=recipe.priors
+    )
+    return Plan(
+        process=process,
+        time_unit_days=recipe.time_unit_days,
+        spend=recipe.spend,
+        draws=recipe.draws,
+        discount_rate=recipe.discount_rate,
+        how=how,
+        k=k,
+        period_days=period_days,
+    )
 
 
 def fit(plan: Plan, history: History) -> FittedBtyd:

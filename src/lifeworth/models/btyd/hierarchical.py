@@ -1,13 +1,13 @@
 """BG/NBD and Gamma-Gamma that segments share in part."""
 
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import PositiveFloat, PositiveInt
 
 from lifeworth.asof.split import History
 from lifeworth.engines.posterior import Sampling
-from lifeworth.models.btyd.estimate import Inference
-from lifeworth.models.btyd.fit import Plan, fit
+from lifeworth.models.btyd.fit import fit, plan_of
 from lifeworth.models.btyd.fitted import FittedBtyd
 from lifeworth.models.btyd.priors import HierarchicalPriors, Rate
 from lifeworth.models.btyd.spend import SpendName
@@ -59,22 +59,11 @@ class Hierarchical:
 
     def fit(self, history: History, seed: int) -> FittedBtyd:
         """Fit to `history`; of a peak `seed` matters to the draws alone."""
-        how = Inference(
-            method=self.inference,
-            sampling=self.sampling,
-            seed=seed,
-            said=self.priors,
+        plan = plan_of(self, self.process, seed)
+        how = replace(
+            plan.how,
             spread=APART if self.pooling == "none" else None,
             spend_follows_rate=self.spend_follows_rate,
         )
-        plan = Plan(
-            process=self.process,
-            columns=self.pool,
-            covariates=self.covariates,
-            time_unit_days=self.time_unit_days,
-            spend=self.spend,
-            draws=self.draws,
-            discount_rate=self.discount_rate,
-            how=how,
-        )
+        plan = replace(plan, how=how, columns=self.pool, covariates=self.covariates)
         return fit(plan, history)

@@ -4,8 +4,7 @@ from pydantic import PositiveFloat, PositiveInt
 
 from lifeworth.asof.split import History
 from lifeworth.engines.posterior import InferenceName, Sampling
-from lifeworth.models.btyd.estimate import Inference
-from lifeworth.models.btyd.fit import Plan, fit
+from lifeworth.models.btyd.fit import fit, plan_of
 from lifeworth.models.btyd.fitted import FittedBtyd
 from lifeworth.models.btyd.priors import ParetoNbdPriors, Rate
 from lifeworth.models.btyd.spend import SpendName
@@ -32,13 +31,4 @@ class ParetoNbd:
 
     def fit(self, history: History, seed: int) -> FittedBtyd:
         """Fit to `history`; of a maximum or a peak `seed` matters to the draws alone."""
-        how = Inference(method=self.inference, sampling=self.sampling, seed=seed, said=self.priors)
-        plan = Plan(
-            process="pareto_nbd",
-            time_unit_days=self.time_unit_days,
-            spend=self.spend,
-            draws=self.draws,
-            discount_rate=self.discount_rate,
-            how=how,
-        )
-        return fit(plan, history)
+        return fit(plan_of(self, "pareto_nbd", seed), history)
