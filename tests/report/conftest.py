@@ -154,7 +154,9 @@ def _chains() -> pd.DataFrame:
 
 def _elbo() -> pd.DataFrame:
     steps = np.arange(2000)
-    return pd.DataFrame({"step": steps, "elbo": -100.0 - 1e6 * np.exp(-steps / 20)})
+    return pd.DataFrame(
+        {"quantity": "purchases", "step": steps, "elbo": -100.0 - 1e6 * np.exp(-steps / 20)}
+    )
 
 
 def _diagnostics() -> pd.DataFrame:

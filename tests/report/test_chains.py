@@ -59,6 +59,7 @@ def test_elbo_shows_where_it_runs_level(whole: Evidence) -> None:
     assert whole.elbo is not None
     figure = chains.elbo(whole.elbo)
     raw, mean = figure.data
+    assert (raw.name, mean.name) == ("mean of a stretch", "running mean")
     assert len(raw.x) == len(mean.x) == 1000
     assert raw.y[0] == pytest.approx(-1_000_100)
     assert mean.y[-1] == pytest.approx(-100)

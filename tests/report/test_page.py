@@ -118,6 +118,14 @@ def test_names_are_escaped(whole: Evidence) -> None:
     assert found.text.count(HOSTILE) >= 20
 
 
+def test_every_part_has_its_own_elbo(whole: Evidence) -> None:
+    assert whole.elbo is not None
+    both = pd.concat([whole.elbo, whole.elbo.assign(quantity="spend")])
+    (section,) = [s for s in sections(replace(whole, elbo=both)) if s.anchor == "diagnostics"]
+    titles = [picture.title for picture in section.pictures]
+    assert titles == [f"Evidence lower bound (ELBO), {n}" for n in ("purchases", "spend")]
+
+
 def test_a_figure_cannot_end_its_script() -> None:
     words = "</script><!-- & -->"
     text = figure_json(empty(words))

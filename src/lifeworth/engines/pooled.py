@@ -28,6 +28,11 @@ Draws = dict[str, np.ndarray]
 every column <column> (draws, coordinates, levels) and <column>_spread (draws, coordinates)."""
 
 
+def is_taken(column: str) -> bool:
+    """Say whether Draws would take a column of this name for another site."""
+    return column in ("population", "effects") or column.endswith("_spread")
+
+
 @pydantic_dataclass(frozen=True, kw_only=True, config=ConfigDict(arbitrary_types_allowed=True))
 class Priors:
     """Priors of the coordinates; see the module.

@@ -58,7 +58,7 @@ class Posterior:
     log_likelihood
         At the mean of the draws.
     elbo
-        Step and ELBO, of SVI; no rows for the others.
+        Last step and mean ELBO of equal stretches, of SVI; no rows for the others.
     """
 
     method: InferenceName

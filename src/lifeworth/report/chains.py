@@ -13,13 +13,13 @@ DRAWS = 500
 """Draws of a chain that are drawn, at most."""
 
 STEPS = 1000
-"""Steps of an ELBO that are drawn, at most."""
+"""Stretches of an ELBO that are drawn, at most."""
 
 BINS = 20
 """Bins of a rank histogram."""
 
 START = 0.2
-"""First share of an ELBO's steps, which the axis leaves out: they start far below the rest."""
+"""First share of an ELBO's stretches, which the axis leaves out: they start far below the rest."""
 
 
 def thinned(frame: pd.DataFrame, most: int) -> pd.DataFrame:
@@ -73,13 +73,16 @@ def _share(bins: np.ndarray) -> Float[np.ndarray, " bins"]:
 
 
 def elbo(steps: pd.DataFrame) -> go.Figure:
-    """Return the ELBO by step and its running mean over a fiftieth of the steps."""
+    """Return the means of the ELBO over stretches, and their running mean over a fiftieth of all.
+
+    A row of `steps` is a stretch, told by its last step.
+    """
     frame = steps.sort_values("step").astype({"elbo": float})
     frame = frame[np.isfinite(frame["elbo"])]
     window = max(len(frame) // 50, 1)
     smooth = frame.assign(elbo=frame["elbo"].rolling(window, min_periods=1).mean())
     lines = [
-        _climb(frame, "each step", QUIET, 1.0),
+        _climb(frame, "mean of a stretch", QUIET, 1.0),
         _climb(smooth, "running mean", EXPECTED, 2.0),
     ]
     figure = go.Figure(lines)

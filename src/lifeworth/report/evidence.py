@@ -34,7 +34,7 @@ COLUMNS = {
     "forest": ("quantity", "column", "level", "customers", "mean", "low", "high"),
     "prior_predictive": ("quantity", "value", "observed"),
     "diagnostics": ("measure", "value", "good", "verdict"),
-    "elbo": ("step", "elbo"),
+    "elbo": ("quantity", "step", "elbo"),
     "chains": ("quantity", "chain", "draw", "value"),
 }
 """Columns each frame of an Evidence must have; further columns are ignored."""
@@ -115,7 +115,8 @@ class Evidence:
         One row per measure of the inference: measure, value, what is good ("below 1.01"), verdict
         ("" or a remedy in words).
     elbo
-        One row per step of stochastic variational inference: step, elbo.
+        One row per stretch of stochastic variational inference: quantity (what was fitted:
+        purchases, spend), step (the last of it), elbo (its mean).
     chains
         One row per draw of a Markov chain: quantity, chain, draw, value.
 

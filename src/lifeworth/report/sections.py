@@ -215,7 +215,8 @@ def _diagnostics(evidence: Evidence) -> Section | None:
         return None
     climbs = "" if steps is None else CLIMB
     words = caption("diagnostics", climb=climbs, stop=STOP if climbs else "")
-    drawn = {"Evidence lower bound (ELBO)": None if steps is None else chains.elbo(steps)}
+    parts = [] if steps is None else steps.groupby("quantity", sort=False)
+    drawn = {f"Evidence lower bound (ELBO), {name}": chains.elbo(own) for name, own in parts}
     tables = {} if measures is None else {"": grids.diagnostics(measures)}
     return Section(anchor="diagnostics", words=words, pictures=_pictures(drawn), tables=tables)
 

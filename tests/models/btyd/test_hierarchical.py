@@ -12,6 +12,7 @@ import yaml
 from lifeworth.asof import cut
 from lifeworth.engines.pooled import Groups
 from lifeworth.engines.posterior import Sampling
+from lifeworth.models.btyd import learnt
 from lifeworth.models.btyd.estimate import Inference
 from lifeworth.models.btyd.gamma_gamma import CENTS, fit_gamma_gamma
 from lifeworth.models.btyd.math import GammaGammaParams
@@ -165,14 +166,28 @@ def test_what_segments_differ_by_is_told(partial):
 
 
 def test_a_report_shows_every_segment(partial, history):
-    learnt = partial.learnt(history)
-    forest = learnt.forest[learnt.forest["quantity"] == "purchases per year"]
+    told = partial.learnt(history).forest
+    forest = told[told["quantity"] == "purchases per year"]
     assert forest["level"].tolist() == ["all", *SIZES]
     customers = forest.set_index("level")["customers"]
     assert customers.drop("all").to_dict() == SIZES
     assert customers["all"] == sum(SIZES.values())
     rates = forest.set_index("level")["mean"]
     assert rates["a"] > rates["all"] > rates["b"]
+
+
+def test_what_the_priors_expect_is_of_segments_that_differ(history, monkeypatch):
+    """The log rate of a shop: the population's, and its customers' segments with a spread of 3."""
+    monkeypatch.setattr(learnt, "newborn_repeats", lambda *given: given[1][:, :1])
+    alone = recipe(pooling="none", inference="laplace").fit(history, 1)
+    frame = alone.learnt(history).prior_predictive
+    found = frame.loc[frame["quantity"] == "repeat purchases per customer", "value"]
+    share = np.bincount(learnt._shoppers(alone._known(history).seen.grouped).which) / 5
+    own = alone.purchases.priors
+    variance = own.sd[0] ** 2 + own.spread**2 * (share**2).sum()
+    n = len(found)
+    assert abs(found.mean() - own.mean[0]) < 5 * np.sqrt(variance / n)
+    assert abs(found.var() - variance) < 5 * variance * np.sqrt(2 / n)
 
 
 # ---- what was never seen
@@ -308,6 +323,18 @@ def test_a_column_that_tells_nobody_apart_is_left_out(store):
 def test_an_unknown_column_is_refused_by_name(history, field):
     with pytest.raises(InputError, match=r"customers: there is no \w+ column 'colour'"):
         recipe(**{field: ["colour"]}).fit(history, 1)
+
+
+@pytest.mark.parametrize("name", ["population", "effects", "segment_spread"])
+def test_a_column_with_a_name_of_the_models_own_is_refused(store, name):
+    taken = store.customers.mutate(**{name: store.customers.segment})
+    history = known(Tables(orders=store.orders, customers=taken, currency="USD", value_is="margin"))
+    with pytest.raises(InputError) as error:
+        recipe(pool=["segment", name], inference="map").fit(history, 1)
+    assert str(error.value) == (
+        f"pool: 1 of 2 columns have a name of the model's own, first '{name}'; its draws are "
+        "called population, effects and <column>_spread: rename that column of the customers"
+    )
 
 
 def test_a_maximum_of_the_likelihood_is_refused_by_name():

@@ -20,6 +20,9 @@ LOGS = [0.0, 30.0, 36.0, 60.0, 100.0]
 PAST = (np.array([0.0, 1.0, 5.0, 40.0]), np.array([0.0, 9.0, 100.0, 140.0]), np.full(4, 150.0))
 """x, t_x, T."""
 DIGITS = 200
+shapes = pytest.mark.parametrize(
+    ("first", "second"), [(0.0, 36.0), (36.0, 0.0), (60.0, 36.0), (100.0, 100.0)]
+)
 FAMILY = [BetaGeometric(k=k, modified=m) for k in (1, 3) for m in (False, True)]
 
 
@@ -72,7 +75,9 @@ def bgbb(_, th, x, t_x, n):
 def exact(twin, model, eta):
     with mp.workdps(DIGITS):
         th = [mp.mpf(float(v)) for v in model.params(np.asarray(eta))]
-        return [float(twin(model, th, *map(mp.mpf, map(float, one)))) for one in zip(*PAST)]
+        return [
+            float(twin(model, th, *(mp.mpf(float(v)) for v in one))) for one in np.transpose(PAST)
+        ]
 
 
 @pytest.mark.parametrize("first", LOGS)
@@ -84,14 +89,18 @@ def test_beta_geometric(model, first, second):
     assert np.asarray(log_likelihood(model, eta)) == pytest.approx(true, rel=1e-10)
 
 
-@pytest.mark.parametrize(("first", "second"), [(0.0, 36.0), (36.0, 0.0), (60.0, 36.0), (100.0,) * 2])
+@pytest.mark.parametrize(
+    ("first", "second"), [(0.0, 36.0), (36.0, 0.0), (60.0, 36.0), (100.0,) * 2]
+)
 def test_pareto_nbd(first, second):
     eta = [-3.0, first, -5.0, second]
     true = exact(pareto_nbd, ParetoNbd(), eta)
     assert np.asarray(log_likelihood(ParetoNbd(), eta)) == pytest.approx(true, rel=1e-10)
 
 
-@pytest.mark.parametrize(("first", "second"), [(0.0, 36.0), (36.0, 0.0), (60.0, 36.0), (100.0,) * 2])
+@pytest.mark.parametrize(
+    ("first", "second"), [(0.0, 36.0), (36.0, 0.0), (60.0, 36.0), (100.0,) * 2]
+)
 def test_bgbb(first, second):
     eta = [-1.0, first, -4.0, second]
     true = exact(bgbb, BgBb(), eta)

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 import yaml
 
+from lifeworth.engines.pooled import Groups, Priors
+from lifeworth.models.btyd import learnt as learnt_of
 from lifeworth.models.btyd.newcomers import newborn_repeats
+from lifeworth.models.btyd.pool import Grouped
 from lifeworth.models.btyd.processes.beta_geometric import BetaGeometric
 from lifeworth.models.core import Learns
 from lifeworth.run.conf import conf_folder
@@ -81,6 +84,34 @@ def test_one_population_has_no_forest_and_no_chains(laplace, history):
         "importance ess, purchases",
         "importance ess, spend",
     }
+
+
+def test_variation_shows_the_elbo_of_purchases_and_of_spend(history):
+    """In 8 steps neither can be said to have settled."""
+    few = {"draws": 20, "warmup": 1, "chains": 1, "steps": 8, "batch": 64}
+    one = fitted(history, inference="svi", sampling=few)
+    learnt = one.learnt(history)
+    assert list(learnt.elbo.columns) == ["step", "elbo", "quantity"]
+    assert learnt.elbo.groupby("quantity")["step"].max().to_dict() == {"purchases": 8, "spend": 8}
+    told = learnt.diagnostics.set_index("measure")["verdict"]
+    for part in ("purchases", "spend"):
+        assert told[f"elbo still gains, {part}"] == "it has not settled; double sampling.steps"
+    assert sum("it has not settled" in note for note in one.notes()) == 2
+
+
+def test_a_shop_drawn_from_the_priors_has_segments():
+    """A column of spread s makes what the priors expect of its customers e^(s^2 / 2) times."""
+    priors = Priors(mean=np.zeros(1), sd=np.full(1, 1e-9), between=1.0, effect=1.0, spread=0.6)
+    codes = np.arange(4)[:, None]
+    groups = Groups(columns={"segment": 4}, codes=codes, values=np.zeros((4, 0)))
+    shop = learnt_of._shoppers(Grouped(groups, np.repeat(np.arange(4), [20, 20, 20, 40])))
+    assert np.bincount(shop.which).tolist() == [1, 1, 1, 2]
+    found = learnt_of._foreseen(priors, shop, 1, lambda eta: np.exp(eta[:, 0]))
+    assert found.shape == (learnt_of.SHOWN,)
+    share = np.array([0.2, 0.2, 0.2, 0.4])
+    mean, variance = np.exp(0.18), np.exp(0.36) * np.expm1(0.36) * (share**2).sum()
+    assert abs(found.mean() - mean) < 5 * np.sqrt(variance / learnt_of.SHOWN)
+    assert found.var() == pytest.approx(variance, rel=0.5)
 
 
 def test_a_posterior_without_spend_shows_purchases_alone(history):

@@ -1,5 +1,6 @@
 """What the data taught a model, as frames for a report."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -8,9 +9,11 @@ import pandas as pd
 from jaxtyping import Float
 from scipy.special import ndtri
 
+from lifeworth.engines.pooled import Priors, eta_of, prior_draws
 from lifeworth.models.btyd.estimate import Estimate
 from lifeworth.models.btyd.known import Known
 from lifeworth.models.btyd.newcomers import newborn_repeats
+from lifeworth.models.btyd.pool import Grouped
 from lifeworth.models.btyd.priors import unlinked
 from lifeworth.models.btyd.process import Coordinate
 from lifeworth.models.core import Learnt
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 
 SHOWN = 400
 """Draws that are shown, of the prior and of the posterior."""
+
+SHOPPERS = 5
+"""Customers that stand for all of a shop drawn from the priors."""
 
 CENTS = 100
 
@@ -36,7 +42,7 @@ def learnt(fit: "FittedBtyd", who: Known, currency: str) -> Learnt | None:
         prior_predictive=_prior_predictive(fit, who, currency),
         forest=_forest(fit, who, parts),
         chains=_joined([_chains(*part) for part in parts]),
-        elbo=_elbo(parts[0][0]),
+        elbo=_joined([_elbo(e, w) for (e, _), w in zip(parts, _WHAT, strict=False)]),
         diagnostics=_joined([_diagnostics(e, w) for (e, _), w in zip(parts, _WHAT, strict=False)]),
     )
 
@@ -131,9 +137,9 @@ def _chains(estimate: Estimate, coordinates: tuple[Coordinate, ...]) -> pd.DataF
     return pd.concat(parts, ignore_index=True)
 
 
-def _elbo(estimate: Estimate) -> pd.DataFrame | None:
-    elbo = estimate.posterior.elbo
-    return pd.DataFrame(elbo, columns=pd.Index(["step", "elbo"])) if len(elbo) else None
+def _elbo(estimate: Estimate, what: str) -> pd.DataFrame:
+    frame = pd.DataFrame(estimate.posterior.elbo, columns=pd.Index(["step", "elbo"]))
+    return frame.assign(quantity=what)
 
 
 def _diagnostics(estimate: Estimate, what: str) -> pd.DataFrame:
@@ -147,17 +153,19 @@ def _diagnostics(estimate: Estimate, what: str) -> pd.DataFrame:
 
 
 def _prior_predictive(fit: "FittedBtyd", who: Known, currency: str) -> pd.DataFrame:
-    """Return what the priors expect of a customer of mean age, beside what there is."""
+    """Return what shops drawn from the priors expect of customers of mean age, and what there is.
+
+    Their customers have the segments and covariates of SHOPPERS of ours.
+    """
     priors = fit.purchases.priors
     assert priors is not None
-    rng = np.random.default_rng([fit.seed, 1])
-    eta = priors.mean + priors.sd * rng.standard_normal((SHOWN, len(priors.mean)))
+    shop = _shoppers(who.seen.grouped)
     age = np.floor(np.array([who.past.T.mean()]))
-    repeats = newborn_repeats(fit.model, eta, age)[:, 0]
+    repeats = _foreseen(priors, shop, fit.seed, lambda eta: newborn_repeats(fit.model, eta, age))
     frames = {"repeat purchases per customer": (repeats, float(who.past.x.mean()))}
     own = fit.spend.estimate.priors
     if own is not None:
-        spend = np.exp(own.mean[0] + own.sd[0] * _levels(SHOWN)) / CENTS
+        spend = _foreseen(own, shop, fit.seed + 1, lambda eta: np.exp(eta[:, 0])) / CENTS
         seen = who.stats.m[who.stats.x > 0].mean() / CENTS
         frames[f"value of a purchase, {currency}"] = (spend, float(seen))
     return pd.concat(
@@ -167,3 +175,21 @@ def _prior_predictive(fit: "FittedBtyd", who: Known, currency: str) -> pd.DataFr
         ],
         ignore_index=True,
     )
+
+
+def _shoppers(grouped: Grouped) -> Grouped:
+    """Return SHOPPERS customers, as many of each group as it has of all."""
+    groups, all_ = grouped.groups, np.sort(grouped.which)
+    chosen = all_[((np.arange(SHOPPERS) + 0.5) * len(all_) / SHOPPERS).astype(np.int64)]
+    there, which = np.unique(chosen, return_inverse=True)
+    some = replace(groups, codes=groups.codes[there], values=groups.values[there])
+    return Grouped(some, which)
+
+
+def _foreseen(
+    priors: Priors, shop: Grouped, seed: int, expected: Callable[[np.ndarray], np.ndarray]
+) -> Float[np.ndarray, " draws"]:
+    """Return the mean over the shop's customers of what is expected of each, by draw."""
+    eta = eta_of(prior_draws(priors, shop.groups, SHOWN, seed), shop.groups)
+    each = expected(eta.reshape(-1, eta.shape[-1])).reshape(SHOWN, len(shop.groups))
+    return each[:, shop.which].mean(axis=1)

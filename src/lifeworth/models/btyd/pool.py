@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 
 from lifeworth.asof.attributes import categories, numbers
 from lifeworth.asof.split import History
-from lifeworth.engines.pooled import Groups
+from lifeworth.engines.pooled import Groups, is_taken
 from lifeworth.models.btyd.statistics import distinct
 from lifeworth.models.core import fitted
 from lifeworth.tables.errors import InputError
@@ -103,7 +103,14 @@ class Pool:
 
 
 def pool_of(history: History, columns: tuple[str, ...], covariates: tuple[str, ...]) -> Pool:
-    """Meet the levels of these columns, and the spread of these covariates, in `history`."""
+    """Meet the levels of these columns, and the spread of these covariates, in `history`.
+
+    Raises
+    ------
+    InputError
+        If a column has a name of the model's own.
+    """
+    _refuse_taken(columns)
     levels, scale, single = {}, {}, {}
     if columns:
         frame = categories(history, list(columns))
@@ -114,6 +121,16 @@ def pool_of(history: History, columns: tuple[str, ...], covariates: tuple[str, .
         frame = numbers(history, list(covariates))
         scale = {c: _scale(frame[c].to_numpy(dtype=np.float64)) for c in covariates}
     return Pool(levels=levels, scale=scale, single=single)
+
+
+def _refuse_taken(columns: tuple[str, ...]) -> None:
+    taken = [column for column in columns if is_taken(column)]
+    if taken:
+        raise InputError(
+            f"pool: {len(taken)} of {len(columns)} columns have a name of the model's own, first "
+            f"'{taken[0]}'; its draws are called population, effects and <column>_spread: "
+            "rename that column of the customers"
+        )
 
 
 def _scale(values: Float[np.ndarray, " customers"]) -> tuple[float, float]:
