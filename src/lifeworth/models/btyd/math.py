@@ -92,7 +92,7 @@ def gamma_gamma_constants(
 ) -> Float[Array, " distinct"]:
     """Return log Gamma(p x + q) - log Gamma(p x) - log Gamma(q), which depends on x alone.
 
-    Of p x and q the smaller one is the step: a shape of 1e20 leaves no digit of the gamma functions.
+    Of p x and q the smaller is the step: gamma functions of a shape of 1e20 have no digit to spare.
     """
     a, b = th.p * x, th.q + 0.0 * x
     far, near = jnp.where(a > b, a, b), jnp.where(a > b, b, a)
