@@ -56,14 +56,16 @@ def twin_periods(early, purchase, days):
     end = MIDNIGHT - (DAY if purchase == "day" else 0 * DAY)
     rows = []
     for customer, (first, *rest) in moments(early, purchase).items():
-        age, seen, start = 0, set(), first
+        age, seen, start, bought = 0, set(), first, 0
         while start + days * DAY <= end:
             age += 1
-            if any(start < at <= start + days * DAY for at in rest):
+            inside = sum(start < at <= start + days * DAY for at in rest)
+            bought += inside
+            if inside:
                 seen.add(age)
             start += days * DAY
-        rows.append((customer, len(seen), max(seen, default=0), age))
-    names = ["customer_id", "frequency", "recency_periods", "age_periods"]
+        rows.append((customer, len(seen), max(seen, default=0), age, bought))
+    names = ["customer_id", "frequency", "recency_periods", "age_periods", "purchases"]
     return pd.DataFrame(rows, columns=names)
 
 
@@ -101,8 +103,8 @@ def test_a_purchase_in_the_unfinished_period_is_left_out():
     ats = [MIDNIGHT - (10 - day) * DAY for day in (0, 3, 7, 8)]
     tables = Tables(orders=orders_of([("a", at) for at in ats]), currency="EUR", value_is="revenue")
     history = History(tables=tables, cutoff=CUTOFF)
-    assert read(active_periods(history, 7)).values.tolist() == [["a", 1, 1, 1]]
-    assert read(active_periods(history, 1)).values.tolist() == [["a", 3, 8, 9]]
+    assert read(active_periods(history, 7)).values.tolist() == [["a", 1, 1, 1, 2]]
+    assert read(active_periods(history, 1)).values.tolist() == [["a", 3, 8, 9, 3]]
     assert read(log_gaps(history)).log_gaps[0] == pytest.approx(math.log(3 * 4), abs=1e-9)
 
 

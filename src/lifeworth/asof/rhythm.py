@@ -22,7 +22,7 @@ def active_periods(history: History, days: int) -> ir.Table:
     purchase in the unfinished last period is left out.
 
     customer_id; frequency (x, periods with a purchase); recency_periods (t_x, number of the last
-    such period, 0 if none); age_periods (n, periods seen).
+    such period, 0 if none); age_periods (n, periods seen); purchases (in these periods).
     """
     ticks = TICKS_PER_DAY[history.purchase]
     bought = purchases(history.tables, history.purchase)
@@ -38,6 +38,7 @@ def active_periods(history: History, days: int) -> ir.Table:
         frequency=_.period.nunique(where=seen),
         recency_periods=_.period.max(where=seen).fill_null(0),
         age_periods=_.age.max(),
+        purchases=_.count(where=seen),
     )
 
 

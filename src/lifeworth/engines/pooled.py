@@ -122,13 +122,20 @@ def eta_of(draws: Draws, groups: Groups) -> Float[np.ndarray, "draws groups coor
     return eta
 
 
-def unseen(draws: Draws, groups: Groups, seed: int) -> Draws:
-    """Add to every column one level that was never met: a draw from the population of levels."""
+def unseen(draws: Draws, groups: Groups, seed: int, *, learnt: bool = True) -> Draws:
+    """Add to every column one level that was never met: a draw from the population of levels.
+
+    Of a single draw, or where the spread of levels was given and not `learnt`, the mean of the
+    levels met: one deviate stands for nothing, and a spread wide enough to leave levels alone does
+    not say how much they differ.
+    """
     rng = np.random.default_rng([seed, 0])
     more = dict(draws)
     for column in groups.columns:
         spread = draws[f"{column}_spread"]
         new = spread * rng.standard_normal(spread.shape)
+        if len(spread) == 1 or not learnt:
+            new = draws[column].mean(axis=2)
         more[column] = np.concatenate([draws[column], new[:, :, None]], axis=2)
     return more
 

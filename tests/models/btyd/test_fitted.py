@@ -12,6 +12,7 @@ from scipy.stats import binom
 
 from lifeworth.asof import cut
 from lifeworth.asof.summary import outcomes
+from lifeworth.models.btyd.statistics import statistics
 from lifeworth.models.core import QUANTILES
 from lifeworth.models.store import load, save
 from lifeworth.run.conf import conf_folder
@@ -20,7 +21,7 @@ from lifeworth.tables.check import checked
 from lifeworth.tables.core import Tables
 from lifeworth.tables.errors import InputError
 from lifeworth.tables.simulate import World
-from lifeworth.tables.sources import Simulated
+from lifeworth.tables.sources import Cdnow, Simulated
 
 ENDS = ["low", "high", "low_cumulative", "high_cumulative"]
 PROCESSES = ["btyd_bgnbd", "btyd_mbgnbd", "btyd_pareto_nbd", "btyd_bgbb", "btyd_mbgcnbd_k"]
@@ -70,7 +71,8 @@ def test_discounted_value_is_that_of_each_week(bgnbd, history):
     plain = bgnbd.score(history, horizon)
     dear = recipe(discount_rate=rate).fit(history, 3).score(history, horizon)
     ends = [*range(0, horizon, 7), horizon]
-    upto = [bgnbd.outlook(history, 0.0, float(e))["expected_purchases"].to_numpy() for e in ends]
+    ahead = (bgnbd.outlook(history, 0.0, float(e)) for e in ends[1:])
+    upto = [0.0, *(frame["expected_purchases"].to_numpy() for frame in ahead)]
     value, spend = 0.0, plain.frame["expected_value"] / plain.frame["expected_purchases"]
     for i in range(1, len(ends)):
         years = (ends[i] + ends[i - 1]) / 2 / 365.25
@@ -95,6 +97,65 @@ def test_discounting_lowers_the_value_of_every_process(name, history):
 
 
 # ---- spans, counts, newcomers
+
+
+@pytest.mark.parametrize("name", ["btyd_bgnbd", "btyd_mbgnbd"])
+def test_the_value_by_the_horizon_is_that_of_the_forecast(name):
+    """With uncertain parameters, of which expectations are no straight line."""
+    young, _ = cut(Cdnow(which="sample").load(), dt.date(1997, 2, 10), 91)
+    fitted = recipe(name, inference="laplace").fit(young, 3)
+    value = fitted.value(young, [30.0, 91.0], 0.0)["91"].to_numpy()
+    scored = fitted.score(young, 91).frame["expected_value"].to_numpy()
+    assert value == pytest.approx(scored, rel=1e-9)
+
+
+def test_spans_that_are_none_are_refused_in_words(bgnbd, history):
+    for start, end in ((90.0, 30.0), (-30.0, 30.0), (30.0, 30.0)):
+        with pytest.raises(InputError, match=r"outlook: from .* is no span ahead; give a start"):
+            bgnbd.outlook(history, start, end)
+    with pytest.raises(InputError, match=r"counts: a horizon of 90 days and at most -1 purchases"):
+        bgnbd.counts(history, 90, -1)
+    for days in ([-5.0, 30.0], [30.0, 30.0]):
+        with pytest.raises(InputError, match=r"newcomers: the days .* do not ascend from above 0"):
+            bgnbd.newcomers(days)
+
+
+def test_newcomers_may_be_discounted(bgnbd):
+    """Purchases between two days count as in their middle."""
+    plain, faded = (bgnbd.newcomers([365.25, 730.5], None, rate) for rate in (0.0, 0.1))
+    each = np.diff(plain["expected_value"], prepend=0.0)
+    true = (each * 1.1 ** -np.array([0.5, 1.5])).cumsum()
+    assert faded["expected_value"].to_numpy() == pytest.approx(true, rel=1e-12)
+    assert faded["expected_purchases"].equals(plain["expected_purchases"])
+
+
+@pytest.mark.parametrize("days", [7, 91])
+def test_purchases_in_an_active_period_are_counted_where_periods_are(days, history):
+    """By hand: whole periods from the first purchase on, the unfinished last one left out."""
+    fitted = recipe("btyd_bgbb", period_days=days).fit(history, 3)
+    orders = history.tables.orders.select("customer_id", "ordered_at").to_pandas()
+    orders["day"] = orders["ordered_at"].dt.normalize()
+    bought = orders.drop_duplicates(["customer_id", "day"])
+    first = bought.groupby("customer_id")["day"].transform("min")
+    since = (bought["day"] - first).dt.days
+    last = pd.Timestamp(history.cutoff) - pd.Timedelta(days=1)
+    seen = (since > 0) & (-(-since // days) <= (last - first).dt.days // days)
+    active = bought[seen].assign(period=-(-since[seen] // days))
+    true = len(active) / len(active.drop_duplicates(["customer_id", "period"]))
+    assert fitted.per_period == pytest.approx(true, rel=1e-12)
+
+
+def test_the_map_of_a_discrete_model_is_that_of_its_customers(history):
+    """Who buys once a period at most: P(alive) of the map is P(alive) of the score."""
+    fitted = recipe("btyd_bgbb", period_days=7).fit(history, 3)
+    known = statistics(history)
+    frame = fitted.score(history, 7 * 13).frame
+    grid = fitted.alive_grid(known.x, known.t_x, known.T)
+    sparse = known.x <= 1
+    assert sparse.sum() > 1_000
+    # a single repeat purchase after the last whole week is unknown to the model
+    off = np.abs(grid - frame["p_alive"].to_numpy())[sparse & (known.t_x <= 7 * (known.T // 7))]
+    assert off.max() < 1e-12
 
 
 def test_an_outlook_of_the_horizon_is_the_forecast(laplace, history):

@@ -207,6 +207,29 @@ def test_a_new_segment_is_scored_from_the_population(partial, store, history):
     pd.testing.assert_frame_equal(*frames)
 
 
+def test_a_new_segment_of_a_point_is_the_mean_one(store, history):
+    """One deviate stands for nothing: no seed, and no spread that was given, may matter."""
+    renamed = store.customers.mutate(segment=ibis.literal("new"))
+    other = known(Tables(orders=store.orders, customers=renamed, currency="USD", value_is="margin"))
+    fits = {
+        "map": [recipe(inference="map").fit(history, seed) for seed in (1, 2)],
+        "none": [recipe(pooling="none").fit(history, 1)],
+    }
+    one, two = (fit.outlook(other, 0.0, 180.0)["expected_purchases"].sum() for fit in fits["map"])
+    assert one == pytest.approx(two, rel=1e-12)
+    alone = fits["none"][0]
+    met = alone.outlook(history, 0.0, 180.0)["expected_purchases"].sum()
+    assert 0.5 * met < alone.outlook(other, 0.0, 180.0)["expected_purchases"].sum() < 2 * met
+    assert alone.newcomers([360.0])["expected_purchases"][0] < 20
+
+
+def test_credibility_says_what_it_does_not_know_of(history):
+    apart = recipe(spend="credibility").fit(history, 1)
+    assert any("spend does not know of segment" in note for note in apart.notes())
+    with pytest.raises(InputError, match=r"with credibility spend cannot follow the rate; use "):
+        recipe(spend="credibility", spend_follows_rate=True).fit(history, 1)
+
+
 def test_newcomers_of_a_segment_and_of_none(partial):
     days = [30.0, 360.0]
     frequent, seldom, new = (partial.newcomers(days, s) for s in ({"segment": "a"},

@@ -195,10 +195,13 @@ def test_blocks_change_nothing(name, process, monkeypatch):
         assert b == pytest.approx(a, rel=1e-12)
 
 
-def test_no_array_of_draws_and_customers_is_made():
-    """20,000 customers of 800 pasts that lie ahead alike, 200 draws: 32 MB a dense array."""
-    rng, n = np.random.default_rng(2), 20_000
-    T = rng.integers(50, 100, n).astype(np.float64)
+@pytest.mark.parametrize(("n", "whole"), [(20_000, True), (8_000, False)])
+def test_no_array_of_draws_and_customers_is_made(n, whole, monkeypatch):
+    """Customers of 800 pasts that lie ahead alike, or of their own: 1.6 KB each a dense array."""
+    monkeypatch.setattr(outlook, "TABLE", 1 << 16)  # small, as those customers are few
+    monkeypatch.setattr(outlook, "CELLS", 1 << 14)
+    rng = np.random.default_rng(2)
+    T = rng.integers(50, 100, n) + (0.0 if whole else rng.random(n))
     x = rng.integers(0, 8, n).astype(np.float64)
     t_x = np.where(x > 0, np.floor(T * rng.random(n)), 0.0)
     past, known = Past(x, t_x, T), seen("bgnbd", customers=n, draws=200)

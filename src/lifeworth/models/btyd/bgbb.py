@@ -18,8 +18,9 @@ class BgBb:
     Attributes
     ----------
     period_days
-        Length of a period. It counts from a customer's first purchase; the horizon is to be whole
-        periods. Of 1 day: a purchase is a customer-day, as in the other models.
+        Length of a period. It counts from a customer's first purchase, and the horizon, which is to
+        be whole periods, from the end of their last whole one: what was bought since is left out.
+        Of 1 day: a purchase is a customer-day, as in the other models.
     time_unit_days, inference, priors, sampling, spend, draws, discount_rate
         As of `BgNbd`.
     """

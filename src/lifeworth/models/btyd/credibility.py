@@ -1,6 +1,7 @@
 """Bühlmann credibility: spend without a distribution, for values that may be negative."""
 
 import math
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -32,6 +33,8 @@ class FittedCredibility:
     residuals
         Quantiles of purchases' deviations from their customer's mean, scaled to variance sigma2:
         what further purchases are drawn from.
+    not_told
+        Columns of the hierarchy, which spend knows nothing of.
     """
 
     kind: Literal["credibility"]
@@ -39,6 +42,7 @@ class FittedCredibility:
     sigma2: float
     tau2: float
     residuals: np.ndarray
+    not_told: tuple[str, ...] = ()
 
     @property
     def estimate(self) -> Estimate:
@@ -93,12 +97,16 @@ class FittedCredibility:
         return {}
 
     def notes(self) -> tuple[str, ...]:
-        """Say so where customers could not be told apart."""
+        """Say what customers could not be told apart by."""
         alike = (
             "credibility: customers' mean values differ no more than chance would have it; "
             "everybody gets the store's mean"
         )
-        return () if self.tau2 > 0 else (alike,)
+        apart = (
+            f"credibility: spend does not know of {', '.join(self.not_told)}; "
+            "only purchases differ by it"
+        )
+        return ((alike,) if self.tau2 == 0 else ()) + ((apart,) if self.not_told else ())
 
 
 def credibility(
@@ -109,11 +117,12 @@ def credibility(
     return np.divide(between, between + sigma2, out=np.zeros_like(x), where=between > 0)
 
 
-def fit_credibility(history: History) -> FittedCredibility:
-    """Fit to the repeat purchases of `history` (see `credibility_of`)."""
+def fit_credibility(history: History, columns: tuple[str, ...] = ()) -> FittedCredibility:
+    """Fit to the repeat purchases of `history` (see `credibility_of`), whatever the `columns`."""
     frame = repeat_values(history).to_pandas().sort_values(["customer_id", "value"])
     customer, value = frame["customer_id"].factorize()[0], frame["value"]
-    return credibility_of(customer.astype(np.float64), value.to_numpy(dtype=np.float64))
+    fit = credibility_of(customer.astype(np.float64), value.to_numpy(dtype=np.float64))
+    return replace(fit, not_told=columns)
 
 
 def credibility_of(

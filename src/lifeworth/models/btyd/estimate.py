@@ -94,6 +94,11 @@ class Estimate:
                 ]
         return told
 
+    def seen(self, grouped: Grouped, seed: int) -> "Seen":
+        """Return the draws as they apply to customers of these groups."""
+        given = self.priors is not None and self.priors.spread is not None
+        return Seen(self.posterior, grouped, seed, learnt=not given)
+
     def notes(self) -> tuple[str, ...]:
         """Return what a user should know."""
         return self.posterior.notes() + (self.maximum.notes if self.maximum else ())
@@ -152,16 +157,20 @@ class Seen:
     """Draws of a posterior as they apply to some customers.
 
     A level that the fit has not met is drawn from the population of levels: the same for all its
-    customers, and for a seed.
+    customers, and for a seed. It is as the mean level where nothing was `learnt` of how levels
+    differ, or there is one draw.
     """
 
-    def __init__(self, posterior: Posterior, grouped: Grouped, seed: int) -> None:
+    def __init__(
+        self, posterior: Posterior, grouped: Grouped, seed: int, *, learnt: bool = True
+    ) -> None:
         if not posterior.draws["population"].size:  # no coordinates: nor do segments differ in any
             codes, values = np.zeros((1, 0), dtype=np.int64), np.zeros((1, 0))
             grouped = Grouped(Groups(codes=codes, values=values), np.zeros_like(grouped.which))
         self.draws = min(len(posterior), SCORED)
         self.grouped = grouped
-        self._kept = unseen(posterior.thinned(SCORED).draws, grouped.groups, seed)
+        kept = posterior.thinned(SCORED).draws
+        self._kept = unseen(kept, grouped.groups, seed, learnt=learnt)
 
     @property
     def shared(self) -> bool:

@@ -5,7 +5,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from lifeworth.asof.rhythm import log_gaps
+from lifeworth.asof.rhythm import active_periods, log_gaps
 from lifeworth.asof.split import History
 from lifeworth.engines.posterior import InferenceName, Sampling
 from lifeworth.models.btyd.estimate import Estimate, Inference, at_maximum, estimate
@@ -132,7 +132,7 @@ def fit(plan: Plan, history: History) -> FittedBtyd:
         process=plan.process,
         k=k,
         period_days=plan.period_days,
-        per_period=_per_period(stats.x, past),
+        per_period=_per_period(history, plan.period_days),
         time_unit_days=plan.time_unit_days,
         draws=plan.draws,
         discount_rate=plan.discount_rate,
@@ -154,9 +154,14 @@ def _purchases(process: Process, past: Past, grouped: Grouped, how: Inference) -
     return estimate(pooled_purchases(process, past, grouped, priors), how, how.seed)
 
 
-def _per_period(x: np.ndarray, past: Past) -> float:
-    """Return purchases in a period in which there is one."""
-    return max(float(x.sum() / past.x.sum()), 1.0) if past.x.any() else 1.0
+def _per_period(history: History, days: int | None) -> float:
+    """Return purchases in a period in which there is one, of the periods that the fit has seen."""
+    if days is None:
+        return 1.0
+    seen = active_periods(history, days).to_pandas()
+    columns = ("purchases", "frequency")
+    bought, active = (seen[name].to_numpy(np.float64).sum() for name in columns)
+    return float(bought / active) if active else 1.0
 
 
 def _regular(plan: Plan, history: History, past: Past) -> tuple[int, float]:

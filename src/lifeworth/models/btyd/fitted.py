@@ -7,7 +7,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from lifeworth.asof.split import History
-from lifeworth.models.btyd.estimate import Estimate, Seen
+from lifeworth.models.btyd.estimate import Estimate
 from lifeworth.models.btyd.known import Known, known
 from lifeworth.models.btyd.learnt import learnt
 from lifeworth.models.btyd.newcomers import newborn_repeats, newcomers
@@ -32,7 +32,7 @@ from lifeworth.models.core import (
 )
 from lifeworth.tables.errors import InputError
 
-DISCOUNTED_EVERY = 7.0
+WEEK = 7
 """Days whose purchases are discounted alike."""
 
 
@@ -104,7 +104,17 @@ class FittedBtyd:
             quantiles (purchases_sd, purchases_q05, ...: what the parameters leave open, without
             the chance of the single future); p_alive (at the end of observation), p_active (a
             purchase in the span).
+
+        Raises
+        ------
+        InputError
+            If the span does not begin at 0 or later, and end after that.
         """
+        if not 0.0 <= start < end:
+            raise InputError(
+                f"outlook: from {start:g} to {end:g} days is no span ahead; "
+                "give a start of 0 or more and an end after it, such as 30, 90"
+            )
         who = self._known(history)
         view = self._outlook(who, Span(start, end))
         spread, means = view.spread(), view.means()
@@ -119,7 +129,17 @@ class FittedBtyd:
         """Return the chances of 0 ... `most` purchases in the horizon, and of more.
 
         customer_id; "0", "1", ..., and "more". Of discrete models: of periods with a purchase.
+
+        Raises
+        ------
+        InputError
+            If the horizon is below 1 day, or `most` below 0.
         """
+        if horizon < 1 or most < 0:
+            raise InputError(
+                f"counts: a horizon of {horizon} days and at most {most} purchases; "
+                "give a horizon of 1 or more and 0 or more purchases"
+            )
         who = self._known(history)
         chances = self._outlook(who, Span(0.0, float(horizon))).counts(most)
         names = [*map(str, range(most + 1)), "more"]
@@ -131,28 +151,32 @@ class FittedBtyd:
         """Return the expected value (cents) by each of these days, discounted to the cut-off.
 
         customer_id, and a column for each day, named by it. Purchases between two days of the grid
-        count as in their middle; at the posterior mean of the coordinates.
+        count as in their middle. When they are made is at the posterior mean of the coordinates;
+        how many there are by the last day is their posterior mean, as in `score`.
 
         Raises
         ------
         InputError
             If the days do not ascend from above 0.
         """
-        ends = np.array([0.0, *days])
-        if not (np.diff(ends) > 0).all():
-            raise InputError(
-                f"value: the days {', '.join(f'{d:g}' for d in days)} do not ascend from above 0; "
-                "give a grid such as [30, 60, 90]"
-            )
+        ends = _grid("value", days)
         who = self._known(history)
-        made, kept = self._discounted(self._outlook(who, Span(0.0, ends[-1])), ends, discount_rate)
+        view = self._outlook(who, Span(0.0, ends[-1]))
+        made, kept = self._discounted(view, ends, discount_rate)
+        total, known = made.sum(axis=0), view.purchases()
+        made *= np.divide(known, total, out=np.ones_like(total), where=total > 0)
         each = (made * kept[:, None]).cumsum(axis=0) * self.per_period
         each *= self.spend.mean(who.stats, who.spend)
         frame = pd.DataFrame(each.T, columns=pd.Index([f"{day:g}" for day in days]))
         frame.insert(0, "customer_id", who.stats.customer_id)
         return frame
 
-    def newcomers(self, days: list[float], segments: dict[str, str] | None = None) -> pd.DataFrame:
+    def newcomers(
+        self,
+        days: list[float],
+        segments: dict[str, str] | None = None,
+        discount_rate: float = 0.0,
+    ) -> pd.DataFrame:
         """Say what a customer who has just bought for the first time will do.
 
         Parameters
@@ -160,20 +184,30 @@ class FittedBtyd:
         segments
             Level by column of the hierarchy; where a column or level is not known, a new one is
             drawn from the population.
+        discount_rate
+            Of value, effective, a year, to the first purchase; purchases between two of the days
+            count as in their middle.
 
         Returns
         -------
         pandas.DataFrame
             days; expected_purchases (repeat), purchases_sd and quantiles as in `outlook`;
-            expected_value (cents, undiscounted).
+            expected_value (cents, of the repeat purchases).
+
+        Raises
+        ------
+        InputError
+            If the days do not ascend from above 0, or a segment is of a column that is not pooled.
         """
+        ends = _grid("newcomers", days)
         grouped = self.pool.group_of(segments or {})
-        seen = Seen(self.purchases.posterior, grouped, self.seed)
+        seen = self.purchases.seen(grouped, self.seed)
         ages = np.array([self._in_unit(day) for day in days])
         eta = seen.block(slice(0, 1), seen.draws)[0]
         repeats = self.per_period * newborn_repeats(self.model, eta, ages)
-        spend = self._mean_spend(grouped)
-        return newcomers(repeats, days, repeats.mean(axis=0) * spend)
+        between = np.diff(repeats.mean(axis=0), prepend=0.0)
+        value = (between * _faded(ends, discount_rate)).cumsum() * self._mean_spend(grouped)
+        return newcomers(repeats, days, value)
 
     def learnt(self, history: History) -> Learnt | None:
         """Return what the data taught, for a report; None of a maximum of the likelihood."""
@@ -186,14 +220,11 @@ class FittedBtyd:
         age_days: Float[np.ndarray, " n"],
     ) -> Float[np.ndarray, " n"]:
         """Return P(alive) with these repeat purchases, recencies and ages, of the population."""
-        unit = self.period_days or 1
-        past = (frequency, np.floor(recency_days / unit), np.floor(age_days / unit))
-        if unit == 1:
-            past = (frequency, recency_days, age_days)
-        impossible = past[0] > past[1] if self.period_days else np.zeros(len(frequency), dtype=bool)
+        past = frequency, recency_days, age_days
+        if self.period_days:
+            past = _in_periods(*past, self.period_days)
         th = self.model.params(self.purchases.posterior.draws["population"].mean(axis=0))
-        alive = self.model.alive(th, np.where(impossible, past[1], past[0]), *past[1:])
-        return alive.sum(axis=0)
+        return self.model.alive(th, *past).sum(axis=0)
 
     def parameters(self) -> list[Parameter]:
         """Return those of the purchases in the paper's letters, then those of the spend."""
@@ -249,7 +280,7 @@ class FittedBtyd:
     def _mean_spend(self, grouped: Grouped) -> float:
         """Return the value (cents) of a purchase of whom nothing is known yet."""
         nobody = Statistics(np.array([""], dtype=object), *np.zeros((5, 1)))
-        seen = Seen(self.spend.estimate.posterior, grouped, self.seed + 1)
+        seen = self.spend.estimate.seen(grouped, self.seed + 1)
         return float(self.spend.mean(nobody, seen)[0])
 
     def _fading(self, view: Outlook, horizon: float) -> Float[np.ndarray, " customers"]:
@@ -257,8 +288,7 @@ class FittedBtyd:
         whole = np.ones(view.customers)
         if not self.discount_rate:
             return whole
-        every = self.period_days or DISCOUNTED_EVERY
-        ends = np.append(np.arange(0.0, horizon, every), horizon)
+        ends = np.append(np.arange(0.0, horizon, self._step), horizon)
         made, kept = self._discounted(view, ends, self.discount_rate)
         total = made.sum(axis=0)
         return np.divide(kept @ made, total, out=whole, where=total > 0)
@@ -268,9 +298,13 @@ class FittedBtyd:
     ) -> tuple[Float[np.ndarray, "cells customers"], Float[np.ndarray, " cells"]]:
         """Return purchases between each two of these days, and what a unit of value then is now."""
         in_unit = np.array([self._in_unit(float(day)) for day in ends])
-        middle = (ends[1:] + ends[:-1]) / 2
-        kept = (1.0 + discount_rate) ** (-middle / DAYS_PER_YEAR)
-        return np.diff(view.by_time(in_unit), axis=0), kept
+        return np.diff(view.by_time(in_unit), axis=0), _faded(ends, discount_rate)
+
+    @property
+    def _step(self) -> float:
+        """Return a week, or a whole period: days whose purchases are told together."""
+        unit = self.period_days or 1
+        return float(WEEK if WEEK % unit == 0 else unit)
 
     def _drawer(
         self, who: Known, horizon: int, fading: Float[np.ndarray, " customers"]
@@ -298,8 +332,7 @@ class FittedBtyd:
         unit = self.period_days or 1
         end = view.span.end * unit
         weeks = np.arange(0.0, end + 1e-9, 7.0)
-        step = 7 if 7 % unit == 0 else unit  # days; whole periods
-        every = np.append(np.arange(0.0, end, step), end)
+        every = np.append(np.arange(0.0, end, self._step), end)
         upto = view.by_time(every / unit).sum(axis=1)
         ahead = np.diff(np.interp(weeks, every, upto)) * (total / upto[-1] if upto[-1] else 0.0)
         groups, middle = who.seen.tracked()
@@ -309,3 +342,35 @@ class FittedBtyd:
             return self.per_period * newborn_repeats(self.model, middle, in_unit)
 
         return tracking(history, who.stats.first_day, groups, from_birth, ahead)
+
+
+def _grid(what: str, days: list[float]) -> Float[np.ndarray, " ends"]:
+    """Return 0 and the days, which ascend from there."""
+    ends = np.array([0.0, *days])
+    if not (np.diff(ends) > 0).all():
+        raise InputError(
+            f"{what}: the days {', '.join(f'{d:g}' for d in days)} do not ascend from above 0; "
+            "give a grid such as [30, 60, 90]"
+        )
+    return ends
+
+
+def _faded(ends: Float[np.ndarray, " ends"], discount_rate: float) -> Float[np.ndarray, " spans"]:
+    """Return what a unit of value between each two of these days is worth on day 0."""
+    middle = (ends[1:] + ends[:-1]) / 2
+    return (1.0 + discount_rate) ** (-middle / DAYS_PER_YEAR)
+
+
+def _in_periods(
+    frequency: Float[np.ndarray, " n"],
+    recency_days: Float[np.ndarray, " n"],
+    age_days: Float[np.ndarray, " n"],
+    days: int,
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Return periods with a purchase, the last of them, and all, as `rhythm.active_periods` does.
+
+    As many purchases as can be: each in a period of its own.
+    """
+    age = np.floor(age_days / days)
+    last = np.minimum(np.ceil(recency_days / days), age)
+    return np.minimum(frequency, last), np.where(frequency > 0, last, 0.0), age

@@ -45,8 +45,8 @@ def known(
     return Known(
         stats=stats,
         past=past_of(history, stats, period_days),
-        seen=Seen(purchases.posterior, grouped, seed),
-        spend=Seen(spend.estimate.posterior, grouped, seed + 1),
+        seen=purchases.seen(grouped, seed),
+        spend=spend.estimate.seen(grouped, seed + 1),
     )
 
 

@@ -10,6 +10,9 @@ from lifeworth.models.btyd.outlook import LEVELS
 from lifeworth.models.btyd.process import Process
 from lifeworth.models.core import QUANTILES
 
+NEVER = 1e-12
+"""Chance of a stage below which nobody is in it."""
+
 
 def newborn_repeats(
     process: Process, eta: Float[np.ndarray, "rows coordinates"], ages: Float[np.ndarray, " ages"]
@@ -24,7 +27,7 @@ def newborn_repeats(
 def _grown(process: Process, th: Any, ages: Float[np.ndarray, " ages"]) -> np.ndarray:
     none, total = np.zeros_like(ages), np.zeros_like(ages)
     for stage, there in enumerate(process.alive(th, none, none, none)):
-        if (there > 0).any():
+        if (there > NEVER).any():
             total += there * process.purchases(th, none, none, ages, stage)
     return total
 

@@ -2,7 +2,8 @@
 
 P(alive) depends on (x, t_x, T), what follows from it on (x, T) alone: a million customers over two
 years of days have about 20,000 distinct (x, T). That part is a table of all draws; the rest is made
-for a few hundred customers at a time.
+for a few hundred customers at a time. Where there are more (x, T), as of times with a fraction or
+of covariates, there is a table for some of them after another.
 """
 
 import itertools
@@ -12,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from lifeworth.models.btyd.estimate import Seen
+from lifeworth.models.btyd.estimate import Rows, Seen
 from lifeworth.models.btyd.process import Process
 from lifeworth.models.btyd.purchases import Past
 from lifeworth.models.btyd.statistics import distinct
@@ -23,6 +24,9 @@ MANY = 8
 
 CELLS = 1 << 17
 """Customers times draws that are worked on together: they stay in the cache."""
+
+TABLE = 1 << 22
+"""Cells of a table, of (x, T), stages and draws: 32 MB."""
 
 LEVELS = tuple(QUANTILES.values())
 
@@ -70,20 +74,25 @@ class Outlook:
 
     def means(self) -> Means:
         """Return posterior means of purchases, P(alive) and P(active in the span)."""
-        ahead, active = self._table(self._purchases), self._table(self._active)
         made = np.empty((3, len(self.customer)))
-        for rows, alive in self._alive():
-            pair = self.pairs.which[rows]
-            for i, factor in enumerate((ahead[:, pair], 1.0, active[:, pair])):
+        for rows, alive, ahead, active in self._ahead(self._purchases, self._active):
+            for i, factor in enumerate((ahead, 1.0, active)):
                 made[i, rows] = (alive * factor).sum(axis=0).mean(axis=1)
         return Means(*made[:, self.which])
 
+    def purchases(self) -> Float[np.ndarray, " customers"]:
+        """Return the posterior mean of purchases alone."""
+        made = np.empty(len(self.customer))
+        for rows, alive, ahead in self._ahead(self._purchases):
+            made[rows] = (alive * ahead).sum(axis=0).mean(axis=1)
+        return made[self.which]
+
     def spread(self) -> Spread:
         """Return the posterior of expected purchases."""
-        ahead, n = self._table(self._purchases), len(self.customer)
+        n = len(self.customer)
         mean, sd, quantiles = np.empty(n), np.empty(n), np.empty((len(LEVELS), n))
-        for rows, alive in self._alive():
-            expected = (alive * ahead[:, self.pairs.which[rows]]).sum(axis=0)
+        for rows, alive, ahead in self._ahead(self._purchases):
+            expected = (alive * ahead).sum(axis=0)
             mean[rows], sd[rows] = expected.mean(axis=1), expected.std(axis=1)
             quantiles[:, rows] = sorted_quantiles(np.sort(expected, axis=1))
         return Spread(mean[self.which], sd[self.which], quantiles[:, self.which])
@@ -94,7 +103,7 @@ class Outlook:
         for draw in range(self.seen.draws):
             alive = self._alive_of(draw)
             chances[:, 0] += 1.0 - alive.sum(axis=0)
-            th, x, T = self._pair_rows(draw)
+            th, x, T = self._pair_rows(draw, slice(None))
             for stage, there in enumerate(alive):
                 each = self.process.counts(th, x, T, np.full_like(T, self.span.end), stage)
                 for n, chance in enumerate(itertools.islice(each, most + 1)):
@@ -128,30 +137,50 @@ class Outlook:
         th = self.process.params(self.seen.single(draw, self.customer))
         return self.process.alive(th, *self.past)
 
-    def _alive(self) -> Iterator[tuple[slice, Float[np.ndarray, "stages rows draws"]]]:
-        """Yield P(alive, stage) of a few distinct customers in all draws."""
-        step, n = max(CELLS // self.seen.draws, 1), len(self.customer)
+    def _ahead(self, *of: Ahead) -> Iterator[tuple[np.ndarray, ...]]:
+        """Yield a few distinct customers; by stage, customer and draw P(alive) and each `of`."""
+        step = max(CELLS // self.seen.draws, 1)
         shared = self.process.params(self.seen.block(self.customer[:1], self.seen.draws))
-        for start in range(0, n, step):
-            rows = slice(start, min(start + step, n))
-            th = shared
-            if not self.seen.shared:
-                th = self.process.params(self.seen.block(self.customer[rows], self.seen.draws))
-            yield rows, self.process.alive(th, *(c[rows, None] for c in self.past))
+        for pairs, customers, which in self._blocks():
+            tables = [self._table(each, pairs) for each in of]
+            for start in range(0, len(customers), step):
+                rows, pair = (v[start : start + step] for v in (customers, which))
+                th = shared
+                if not self.seen.shared:
+                    th = self.process.params(self.seen.block(self.customer[rows], self.seen.draws))
+                alive = self.process.alive(th, *(c[rows, None] for c in self.past))
+                yield rows, alive, *(table[:, pair] for table in tables)
+
+    def _blocks(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield pairs whose table is not too large, their customers, and the pair of each.
+
+        In order of x: what has few values of x needs few rules of quadrature.
+        """
+        most = max(TABLE // (self._stages() * self.seen.draws), 1)
+        pairs = np.argsort(self._of_pairs().x, kind="stable")
+        which = np.argsort(pairs)[self.pairs.which]  # places in `pairs`
+        if len(pairs) <= most:
+            yield pairs, np.arange(len(which)), which
+            return
+        customers = np.argsort(which, kind="stable")
+        which = which[customers]
+        for start in range(0, len(pairs), most):
+            rows = slice(*np.searchsorted(which, [start, start + most]))
+            yield pairs[start : start + most], customers[rows], which[rows] - start
 
     def _of_pairs(self) -> Past:
         return Past(*(column[self.pairs.first] for column in self.past))
 
-    def _pair_rows(self, draw: int) -> tuple:
-        x, _, T = self._of_pairs()
-        eta = self.seen.single(draw, self.customer[self.pairs.first])
-        return self.process.params(eta), x, T
+    def _pair_rows(self, draw: int, pairs: Rows) -> tuple:
+        first = self.pairs.first[pairs]
+        eta = self.seen.single(draw, self.customer[first])
+        return self.process.params(eta), self.past.x[first], self.past.T[first]
 
-    def _table(self, of: Ahead) -> Float[np.ndarray, "stages pairs draws"]:
-        """Return what lies ahead of every distinct (x, T) in every stage and draw."""
-        table = np.empty((self._stages(), len(self.pairs.first), self.seen.draws))
+    def _table(self, of: Ahead, pairs: np.ndarray) -> Float[np.ndarray, "stages pairs draws"]:
+        """Return what lies ahead of these distinct (x, T) in every stage and draw."""
+        table = np.empty((self._stages(), len(pairs), self.seen.draws))
         for draw in range(self.seen.draws):
-            th, x, T = self._pair_rows(draw)
+            th, x, T = self._pair_rows(draw, pairs)
             for stage in range(len(table)):
                 table[stage, :, draw] = of(th, x, T, stage)
         return table
