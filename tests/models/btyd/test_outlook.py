@@ -198,7 +198,7 @@ def test_blocks_change_nothing(name, process, monkeypatch):
 @pytest.mark.parametrize(("n", "whole"), [(20_000, True), (8_000, False)])
 def test_no_array_of_draws_and_customers_is_made(n, whole, monkeypatch):
     """Customers of 800 pasts that lie ahead alike, or of their own: 1.6 KB each a dense array."""
-    monkeypatch.setattr(outlook, "TABLE", 1 << 16)  # small, as those customers are few
+    monkeypatch.setattr(outlook, "TABLE", 1 << 17)  # small, as those customers are few
     monkeypatch.setattr(outlook, "CELLS", 1 << 14)
     rng = np.random.default_rng(2)
     T = rng.integers(50, 100, n) + (0.0 if whole else rng.random(n))
