@@ -1,12 +1,15 @@
 """Where numbers are computed: a device that is not here is refused, one that is here is used."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import jax
 import numpy as np
 import pytest
 
-from lifeworth.engines.device import use
+from lifeworth.engines import device
+from lifeworth.engines.device import Hardware, accelerator, use
 from lifeworth.tables.errors import InputError
 
 SETTINGS = [
@@ -16,12 +19,13 @@ SETTINGS = [
     "jax_persistent_cache_min_compile_time_secs",
     "jax_persistent_cache_min_entry_size_bytes",
 ]
-HAS_GPU = any(device.platform == "gpu" for device in jax.devices())
+HAS_GPU = any(here.platform == "gpu" for here in jax.devices())
 
 
 @pytest.fixture(autouse=True)
-def settings() -> Iterator[None]:
+def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Put the settings of the process back."""
+    monkeypatch.setitem(device._chosen, "torch", Hardware())
     before = {name: getattr(jax.config, name) for name in SETTINGS}
     yield
     for name, value in before.items():
@@ -38,13 +42,14 @@ def test_a_gpu_that_is_not_here_is_refused_with_what_is_here_and_the_remedy():
         "or install JAX for your GPU (pip install 'jax[cuda12]')"
     )
     assert {name: getattr(jax.config, name) for name in SETTINGS} == before
+    assert accelerator() == Hardware("cpu")
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not HAS_GPU, reason="needs a GPU that JAX can see")
 def test_a_gpu_that_is_here_is_used():
     assert use("gpu")
-    assert {device.platform for device in jax.device_put(np.ones(3)).devices()} == {"gpu"}
+    assert {here.platform for here in jax.device_put(np.ones(3)).devices()} == {"gpu"}
 
 
 @pytest.mark.parametrize(("float64", "kind"), [(True, "float64"), (False, "float32")])
@@ -64,3 +69,36 @@ def test_compiled_code_is_kept_in_the_cache_of_the_user(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     use("cpu")
     assert jax.config.jax_compilation_cache_dir == str(tmp_path / "lifeworth" / "jax")
+
+
+# ---- networks
+
+
+def test_networks_are_trained_on_one_cpu_without_asking():
+    assert accelerator() == Hardware(platform="cpu", precision="32-true", devices=1)
+
+
+def test_networks_are_trained_on_what_was_chosen():
+    use("cpu", precision="bf16-mixed", devices=2)
+    assert accelerator() == Hardware(platform="cpu", precision="bf16-mixed", devices=2)
+    use("cpu")
+    assert accelerator() == Hardware()
+
+
+def test_a_precision_that_only_gpus_have_is_refused():
+    with pytest.raises(InputError) as error:
+        use("cpu", precision="16-mixed")
+    assert str(error.value) == (
+        "hardware.precision: '16-mixed' is for GPUs, hardware.platform is 'cpu'; "
+        "use 32-true or bf16-mixed"
+    )
+    assert accelerator() == Hardware()
+
+
+def test_a_cpu_is_chosen_without_torch():
+    code = (
+        "import sys; sys.modules['torch'] = None; "
+        "from lifeworth.engines.device import accelerator, use; use('cpu'); print(accelerator())"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "Hardware(platform='cpu', precision='32-true', devices=1)"

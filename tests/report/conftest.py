@@ -152,6 +152,15 @@ def _chains() -> pd.DataFrame:
     return pd.DataFrame({"quantity": "purchases per year"} | columns)
 
 
+def _curves() -> pd.DataFrame:
+    epochs = np.arange(1, 31)
+    parts = {"training": 1.0, "validation": 1.1, "member 1": 0.9}
+    return pd.concat(
+        pd.DataFrame({"part": part, "epoch": epochs, "loss": level + 1.0 / epochs})
+        for part, level in parts.items()
+    )
+
+
 def _elbo() -> pd.DataFrame:
     steps = np.arange(2000)
     return pd.DataFrame(
@@ -218,6 +227,7 @@ def whole(totals: Totals) -> Evidence:
         prior_predictive=_prior_predictive(),
         diagnostics=_diagnostics(),
         elbo=_elbo(),
+        curves=_curves(),
         chains=_chains(),
     )
 
@@ -239,10 +249,11 @@ FRAMES = (
     "diagnostics",
     "elbo",
     "chains",
+    "curves",
 )
 KEYS = [
     *("decile", "bin_low", "bin_high", "frequency", "recency_days"),
-    *("customers", "chain", "draw", "step"),
+    *("customers", "chain", "draw", "step", "epoch"),
 ]
 
 

@@ -84,7 +84,8 @@ def test_contents_lead_to_every_section(html: str) -> None:
     assert [target[1:] for _, target in found.references] == found.ids
     assert found.ids == [
         *("holdout", "tracking", "calibration", "tiers", "alive", "pit", "by_segment", "backtest"),
-        *("posterior", "forest", "prior_predictive", "diagnostics", "chains", "params", "facts"),
+        *("posterior", "forest", "prior_predictive", "diagnostics", "chains", "curves"),
+        *("params", "facts"),
     ]
 
 
@@ -152,6 +153,7 @@ def test_a_figure_cannot_end_its_script() -> None:
         ("diagnostics", "diagnostics"),
         ("elbo", "diagnostics"),
         ("chains", "chains"),
+        ("curves", "curves"),
     ],
 )
 def test_a_missing_part_is_left_out(

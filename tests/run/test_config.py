@@ -37,7 +37,7 @@ def plain(**changes: Any) -> dict[str, Any]:
         },
         "model": dict(BGNBD),
         "baselines": {"rate": {"_target_": "lifeworth.models.btyd.HeuristicRate", "draws": 500}},
-        "hardware": {"platform": "cpu"},
+        "hardware": {"platform": "cpu", "precision": "32-true", "devices": 1},
         "tiers": {"VIP": 0.9, "High": 0.7, "Med": 0.4},
         "seed": 0,
         "title": None,
@@ -81,6 +81,8 @@ def test_a_baseline_that_is_the_model_is_not_run_twice() -> None:
         ({"split__purchase": "week"}, "split: purchase = 'week'"),
         ({"seed": -1}, "run: seed = -1"),
         ({"hardware__platform": "tpu"}, "hardware: platform = 'tpu'"),
+        ({"hardware__precision": "8"}, "hardware: precision = '8'"),
+        ({"hardware__devices": 0}, "hardware: devices = 0"),
         ({"colour": "red"}, "there is no 'colour'"),
     ],
 )

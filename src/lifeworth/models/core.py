@@ -115,6 +115,26 @@ class Learnt(NamedTuple):
 
 
 @runtime_checkable
+class Simulates(Protocol):
+    """A fitted model whose expectations are means over simulated futures."""
+
+    @property
+    def futures(self) -> int:
+        """Return how many futures of each customer a mean is over."""
+        ...
+
+
+@runtime_checkable
+class Trains(Protocol):
+    """A fitted model that was trained epoch by epoch."""
+
+    @property
+    def curves(self) -> dict[str, Float[np.ndarray, " epochs"]]:
+        """Return the loss by epoch, by what it is the loss of."""
+        ...
+
+
+@runtime_checkable
 class Learns(Protocol):
     """A fitted model that can say what the data taught it."""
 

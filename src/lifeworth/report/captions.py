@@ -111,6 +111,13 @@ CAPTIONS = {
         "slope in the ranks: a chain sits elsewhere. A hill or a valley: it is too narrow or too "
         "wide.",
     ),
+    "curves": Caption(
+        "How the training went",
+        "The loss by epoch. The first network was trained on earlier cut-offs and stopped by a "
+        "later one (validation); then all on everything, for as many epochs as were best.",
+        "A validation loss that rises early: it learns by heart; make the network smaller, or drop "
+        "more of it out. One that still falls at the end: give it more epochs.",
+    ),
     "params": Caption(
         "Fitted parameters",
         "Estimates, with standard errors and intervals where the method gives them.",

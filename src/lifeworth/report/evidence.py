@@ -36,6 +36,7 @@ COLUMNS = {
     "diagnostics": ("measure", "value", "good", "verdict"),
     "elbo": ("quantity", "step", "elbo"),
     "chains": ("quantity", "chain", "draw", "value"),
+    "curves": ("part", "epoch", "loss"),
 }
 """Columns each frame of an Evidence must have; further columns are ignored."""
 
@@ -119,6 +120,9 @@ class Evidence:
         purchases, spend), step (the last of it), elbo (its mean).
     chains
         One row per draw of a Markov chain: quantity, chain, draw, value.
+    curves
+        One row per epoch of a training: part ("training", "validation", "member 1", ...), epoch
+        (from 1), loss.
 
     Raises
     ------
@@ -150,6 +154,7 @@ class Evidence:
     diagnostics: pd.DataFrame | None = None
     elbo: pd.DataFrame | None = None
     chains: pd.DataFrame | None = None
+    curves: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         for name, columns in COLUMNS.items():

@@ -6,7 +6,7 @@ from typing import Literal
 
 import plotly.graph_objects as go
 
-from lifeworth.report import chains, figures, grids, history, posterior, segments
+from lifeworth.report import chains, curves, figures, grids, history, posterior, segments
 from lifeworth.report.captions import BAND, CLIMB, STOP, Caption, caption
 from lifeworth.report.density import by_quantity
 from lifeworth.report.evidence import Evidence
@@ -49,7 +49,7 @@ class Section:
 def sections(evidence: Evidence) -> list[Section]:
     """Return the sections for which there is evidence."""
     judged = (_holdout, _tracking, _calibration, _tiers, _alive, _pit, _by_segment, _backtest)
-    believed = (_posterior, _forest, _prior_predictive, _diagnostics, _chains, _params)
+    believed = (_posterior, _forest, _prior_predictive, _diagnostics, _chains, _curves, _params)
     return [made for make in judged + believed if (made := make(evidence)) is not None]
 
 
@@ -236,6 +236,14 @@ def _chains(evidence: Evidence) -> Section | None:
         folded=_folded(pictures, each=2),
         look="pairs",
     )
+
+
+def _curves(evidence: Evidence) -> Section | None:
+    frame = evidence.frame("curves")
+    if frame is None:
+        return None
+    picture = Picture(title="", figure=curves.losses(frame))
+    return Section(anchor="curves", words=caption("curves"), pictures=[picture])
 
 
 def _params(evidence: Evidence) -> Section | None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from lifeworth.asof.split import Purchase
-from lifeworth.engines.device import Platform
+from lifeworth.engines.device import Platform, Precision
 from lifeworth.models.core import Recipe
 from lifeworth.run.words import Words, checked, complaint
 from lifeworth.tables.errors import InputError
@@ -30,9 +30,11 @@ class Split(Words):
 
 
 class Hardware(Words):
-    """Where numbers are computed."""
+    """Where numbers are computed; precision and devices are those of networks."""
 
     platform: Platform
+    precision: Precision
+    devices: PositiveInt
 
 
 class Tiers(Words):
@@ -123,7 +125,16 @@ def build(where: str, node: dict[str, Any]) -> Any:
             f"{where}._target_: '{target}' is not part of lifeworth; "
             f"choose an option of conf/{where}"
         )
-    kind = getattr(importlib.import_module(module), name, None)
+    try:
+        kind = getattr(importlib.import_module(module), name, None)
+    except ModuleNotFoundError as error:
+        if str(error.name).startswith("lifeworth"):
+            raise InputError(f"{where}._target_: there is no module '{module}'") from error
+        raise InputError(
+            f"{where}: '{name}' needs the package '{error.name}', which is not installed; "
+            f"run scripts/setup {module.split('.')[2]}, or pip install 'lifeworth[...]' with that "
+            "extra"
+        ) from error
     if kind is None:
         raise InputError(f"{where}._target_: there is no '{target}' in this version of lifeworth")
     try:

@@ -14,6 +14,7 @@ from lifeworth.evaluate.calibration import decile_table, pit_histogram
 from lifeworth.evaluate.predictive import judge_draws
 from lifeworth.models.core import AliveGrid, Learns
 from lifeworth.report.evidence import Evidence, Totals
+from lifeworth.run import outputs
 from lifeworth.run.config import RunConfig
 from lifeworth.run.judging import Judged, Scored
 from lifeworth.run.outputs import by_cutoff, mean_card, of_segment
@@ -76,6 +77,7 @@ def evidence(
         pit=_pit(last, purchases, value),
         backtest=_backtest(model),
         by_segment=last.segments,
+        curves=outputs.curves(final.fitted),
         **_learnt(final),
     )
 

@@ -33,7 +33,8 @@ def run(config: RunConfig, folder: Path) -> dict[str, Any]:
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     with steps(console, _steps(config.split, len(config.baselines))) as step:
         step("starting the device")
-        device = use(config.hardware.platform)
+        hardware = config.hardware
+        device = use(hardware.platform, precision=hardware.precision, devices=hardware.devices)
         step(f"reading {config.names.data}")
         tables = config.data.load(latest=now)
         data_hash = tables.content_hash()
@@ -46,6 +47,7 @@ def run(config: RunConfig, folder: Path) -> dict[str, Any]:
         left = {
             outputs.SEGMENTS: outputs.segments(judged),
             outputs.BACKTEST: outputs.backtest(judged),
+            outputs.CURVES: outputs.curves(final.fitted),
         }
         outputs.write(folder, card, scores, final.fitted, left)
         told = {

@@ -7,11 +7,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lifeworth.evaluate.backtest import summarise
 from lifeworth.models import store
-from lifeworth.models.core import QUANTILES, Fitted, Forecast
+from lifeworth.models.core import QUANTILES, Fitted, Forecast, Trains
 from lifeworth.run.judging import Judged
 from lifeworth.tables.core import Tables
 
@@ -20,10 +21,10 @@ REPORT = "report.html"
 FILES = ("scorecard.json", "scores.parquet", "params.json", "fitted")
 """What `write` always leaves, beside the report."""
 
-SEGMENTS, BACKTEST = "segments.parquet", "backtest.parquet"
-"""What `write` leaves where there are segments, and several models or cut-offs."""
+SEGMENTS, BACKTEST, CURVES = "segments.parquet", "backtest.parquet", "curves.parquet"
+"""What `write` leaves where there are segments, several models or cut-offs, and epochs."""
 
-OPTIONAL = (SEGMENTS, BACKTEST)
+OPTIONAL = (SEGMENTS, BACKTEST, CURVES)
 
 COUNTS = ("customers", "new_customers")
 """Numbers of a card that count rows, of which there is no mean."""
@@ -83,6 +84,17 @@ def segments(judged: Sequence[Sequence[Judged]]) -> pd.DataFrame | None:
         return None
     table = pd.concat(tables, ignore_index=True)
     return table[["cutoff", "model", *table.columns.drop(["cutoff", "model"])]]
+
+
+def curves(fitted: Fitted[Forecast]) -> pd.DataFrame | None:
+    """Return the loss by part and epoch (part, epoch from 1, loss) of what was trained so."""
+    if not isinstance(fitted, Trains):
+        return None
+    parts = [
+        pd.DataFrame({"part": part, "epoch": np.arange(1, len(loss) + 1), "loss": loss})
+        for part, loss in fitted.curves.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
 
 
 def write(

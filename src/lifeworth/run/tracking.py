@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
 
 from lifeworth.run.config import RunConfig
 from lifeworth.run.kept import client_of, file_of, locked
-from lifeworth.run.outputs import FILES, OPTIONAL, REPORT
+from lifeworth.run.outputs import CURVES, FILES, OPTIONAL, REPORT
 from lifeworth.tables.errors import InputError
 
 LONGEST = 6_000
@@ -47,9 +48,20 @@ def _keep(client: MlflowClient, config: RunConfig, card: dict[str, Any], folder:
         metrics = [Metric(n, v, started, 0) for n, v in numbers.items() if math.isfinite(v)]
         params = [Param(n, v[:LONGEST]) for n, v in _flat(config.composed).items()]
         client.log_batch(run_id, metrics=metrics, params=params)
+        for metrics in _epochs(folder / CURVES, started):
+            client.log_batch(run_id, metrics=metrics)
         for name in (*FILES, *OPTIONAL, REPORT):
             if name not in OPTIONAL or (folder / name).exists():
                 client.log_artifact(run_id, str(folder / name))
+
+
+def _epochs(path: Path, started: int) -> Iterator[list[Metric]]:
+    """Yield the learning curves that a run has left, a batch of metrics for each part."""
+    if not path.exists():
+        return
+    for part, rows in pd.read_parquet(path).groupby("part", sort=False):
+        losses = zip(rows["epoch"], rows["loss"], strict=True)
+        yield [Metric(f"loss {part}", float(v), started, int(epoch)) for epoch, v in losses]
 
 
 @contextmanager

@@ -1,0 +1,118 @@
+"""Train a network: the same seed gives the same weights, and a killed run goes on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+import torch
+
+from lifeworth.engines.checkpoints import Reached, read
+from lifeworth.engines.device import accelerator
+from lifeworth.engines.loop import fit
+from lifeworth.engines.task import Batches, Loss, Task, Training
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a network has learnt.
+
+    Attributes
+    ----------
+    weights
+        Weights and buffers by name, after the best epoch by validation, or the last without.
+    epochs
+        Epochs that gave them.
+    curve
+        Columns epoch (from 1), part ("training" or "validation") and loss, in that order.
+    """
+
+    weights: dict[str, np.ndarray]
+    epochs: int
+    curve: pd.DataFrame
+
+
+def train(  # noqa: PLR0913  # what is trained, on what and how: one call each for the deep recipes
+    net: torch.nn.Module,
+    loss: Loss,
+    batches: Batches,
+    training: Training,
+    seed: int,
+    *,
+    validation: Batches | None = None,
+    epochs: int | None = None,
+    name: str = "net",
+    fingerprint: str | None = None,
+) -> Trained:
+    """Train a network from the weights it has; it ends with the weights returned, in eval mode.
+
+    On the hardware that `engines.device.use` chose. The same seed gives the same weights on a CPU,
+    also when the process was killed and runs again. torch's generators are left as they were.
+
+    Parameters
+    ----------
+    validation
+        Examples by which to stop early and to choose the epoch.
+    epochs
+        Instead of `training.epochs`.
+    name, fingerprint
+        Of the checkpoint: what it is of, and what tells these data from others; without the latter,
+        all batches are read once for that.
+
+    Raises
+    ------
+    FitError
+        If there are too few batches, or a loss is not finite.
+    InputError
+        If the hardware is not there.
+    """
+    hardware = accelerator()
+    last = training.epochs if epochs is None else epochs
+    task = Task(net, loss, batches, validation, training, seed, last, name)
+    task.check(hardware.devices)
+    with _folder(training.checkpoints) as folder, seeded(seed):
+        kept = training.checkpoints is not None
+        told = task.fingerprint(hardware, fingerprint) if kept else "once"
+        path = folder / f"{name}-{told}.ckpt"
+        reached = read(path) or Reached()
+        if not reached.complete:
+            reached = fit(task, reached, path if kept or hardware.devices > 1 else None, hardware)
+    weights = {k: v.numpy() for k, v in reached.best.items()}
+    load_weights(net, weights)
+    curve = pd.DataFrame(reached.curve, columns=["epoch", "part", "loss"])
+    return Trained(weights, reached.best_epoch, curve)
+
+
+def load_weights(net: torch.nn.Module, weights: dict[str, np.ndarray]) -> None:
+    """Give a network exactly these weights and buffers, and set it to eval mode.
+
+    Raises
+    ------
+    RuntimeError
+        From torch, if names or shapes are not the network's: which.
+    """
+    net.load_state_dict({k: torch.tensor(v) for k, v in weights.items()}, strict=True)
+    net.eval()
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Build networks in here: torch's generators are seeded, and put back at the end."""
+    hardware = accelerator()
+    gpus = range(hardware.devices) if hardware.platform == "gpu" else ()
+    with torch.random.fork_rng(devices=gpus):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def _folder(checkpoints: str | None) -> Iterator[Path]:
+    if checkpoints is None:
+        with TemporaryDirectory() as folder:
+            yield Path(folder)
+    else:
+        Path(checkpoints).mkdir(parents=True, exist_ok=True)
+        yield Path(checkpoints)

@@ -1,0 +1,132 @@
+"""From a plan to a fitted ensemble: what the recipes that read histories share."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from lifeworth.asof.split import History
+from lifeworth.engines.training import Training
+from lifeworth.models.deep.batches import Blind, ExampleBatches
+from lifeworth.models.deep.conformal import widths
+from lifeworth.models.deep.examples import Examples
+from lifeworth.models.deep.fitted import FittedNets
+from lifeworth.models.deep.forecasting import quantiles
+from lifeworth.models.deep.heads import span
+from lifeworth.models.deep.losses import LossName
+from lifeworth.models.deep.members import (
+    Ensemble,
+    Lesson,
+    curves_of,
+    fit_ensemble,
+    heads_of,
+    loaded,
+    population,
+)
+from lifeworth.models.deep.nets import HistoryNet, NetName, NetShape
+from lifeworth.models.deep.taught import Study, Taught, factors
+
+Uncertainty = Literal["ensemble", "dropout"]
+"""What stands for what is not known: networks from other seeds, or one with parts left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to train, and how; the fields are those of the recipes."""
+
+    net: NetName
+    loss: LossName
+    hidden: int
+    layers: int
+    dropout: float
+    members: int
+    uncertainty: Uncertainty
+    conformal: bool
+    training: Training
+    draws: int
+    blind: float = 0.0
+
+
+def fit_nets(study: Study, plan: Plan, history: History, seed: int) -> FittedNets:
+    """Fit to `history`.
+
+    Raises
+    ------
+    FitError
+        If it is too short to learn from, or returns and losses leave nothing.
+    """
+    taught = Taught(study, history)
+    whole, shape = taught.whole, _shape(plan, taught)
+    start = population(whole.targets, based=study.borrow)
+
+    def build() -> HistoryNet:
+        net = HistoryNet(shape)
+        net.start_at(start)
+        return net
+
+    members = plan.members if plan.uncertainty == "ensemble" else 1
+    lesson = _lesson(plan, taught, whole)
+    found = fit_ensemble(build, plan.loss, lesson, plan.training, members, seed)
+    return FittedNets(
+        shape=shape,
+        encoder=taught.encoder,
+        horizons=taught.horizons,
+        loss=plan.loss,
+        weights=found.weights,
+        factor=factors(whole.targets),
+        passes=plan.members if plan.uncertainty == "dropout" else 0,
+        widths=_widths(plan, taught, found, shape, seed),
+        draws=plan.draws,
+        seed=seed,
+        curves=curves_of(found.curve),
+        told=(_trained(plan, found), *taught.told()),
+    )
+
+
+def _lesson(plan: Plan, taught: Taught, whole: Examples) -> Lesson:
+    size, encoder = plan.training.batch, taught.encoder
+    blind = Blind(plan.blind, len(encoder.columns), encoder.nobody) if plan.blind else None
+
+    def batches(examples: Examples) -> ExampleBatches:
+        return ExampleBatches(examples, size, blind)
+
+    early = taught.early
+    if early is None:
+        return Lesson(early=None, judged=None, whole=batches(whole))
+    judged = ExampleBatches(taught.judged, size)
+    return Lesson(early=batches(early), judged=judged, whole=batches(whole))
+
+
+def _shape(plan: Plan, taught: Taught) -> NetShape:
+    encoder = taught.encoder
+    return NetShape(
+        kind=plan.net,
+        kinds=len(encoder.kinds),
+        categories=len(encoder.categories),
+        wide=encoder.width,
+        intervals=len(taught.horizons),
+        hidden=plan.hidden,
+        layers=plan.layers,
+        dropout=plan.dropout,
+    )
+
+
+def _widths(
+    plan: Plan, taught: Taught, found: Ensemble, shape: NetShape, seed: int
+) -> Float[np.ndarray, " pairs"]:
+    """Calibrate intervals by the network that has not seen the judged cut-off."""
+    if not plan.conformal or found.judged is None:
+        return np.empty(0)
+    judged = taught.judged
+    nets = list(loaded(lambda: HistoryNet(shape), found.judged))
+    heads = heads_of(nets, judged.inputs, plan.loss)
+    over = span(taught.horizons, float(taught.horizons[0]))
+    value = judged.targets.value[:, 0].astype(np.float64)
+    return widths(quantiles(heads, over, plan.draws, seed), value)
+
+
+def _trained(plan: Plan, found: Ensemble) -> str:
+    what = {"ensemble": "networks", "dropout": "passes of one network"}[plan.uncertainty]
+    size = sum(w[0].size for w in found.weights.values())
+    return f"{plan.members} {what} of {size:,} weights, trained for {found.epochs} epochs."

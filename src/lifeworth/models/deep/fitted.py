@@ -1,0 +1,147 @@
+"""A fitted ensemble of networks that read histories."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from torch import nn
+
+from lifeworth.asof.sequence import streamed
+from lifeworth.asof.split import History
+from lifeworth.asof.summary import epoch_day
+from lifeworth.models.core import Forecast, Parameter, fitted
+from lifeworth.models.deep.conformal import widened
+from lifeworth.models.deep.forecasting import Made, forecast_of
+from lifeworth.models.deep.heads import Heads, means, span
+from lifeworth.models.deep.inputs import CHANNELS, CLOCK, Encoder, Inputs
+from lifeworth.models.deep.losses import LossName
+from lifeworth.models.deep.members import heads_of, loaded
+from lifeworth.models.deep.nets import HistoryNet, NetShape
+
+STREAMED = 65_536
+"""Customers whose events are in memory at once."""
+
+
+@fitted
+class FittedNets:
+    """An ensemble that has learnt from the earlier cut-offs of a History.
+
+    Attributes
+    ----------
+    horizons
+        Ends of the intervals it has learnt, in days.
+    weights
+        By name; the first axis is that of the members.
+    factor
+        Value of each interval over its positive part: what returns and losses take.
+    passes
+        Draws of dropout of the only network; 0 for an ensemble.
+    widths
+        What split-conformal calibration adds to both ends of the intervals of 90 % and of 50 %, on
+        the log scale; empty for none.
+    curves
+        Loss by epoch, by what it is of.
+    told
+        What a user should know.
+    """
+
+    shape: NetShape
+    encoder: Encoder
+    horizons: tuple[int, ...]
+    loss: LossName
+    weights: dict[str, np.ndarray]
+    factor: np.ndarray
+    passes: int
+    widths: np.ndarray
+    draws: int
+    seed: int
+    curves: dict[str, np.ndarray]
+    told: tuple[str, ...]
+
+    def score(self, history: History, horizon: int) -> Forecast:
+        """Forecast every customer of `history` over `horizon` days."""
+        made = self.made(history)
+        forecast = forecast_of(history, made, horizon, draws=self.draws, seed=self.seed)
+        return widened(forecast, self.widths, self.encoder.unit)
+
+    def made(self, history: History) -> Made:
+        """Return the heads of every customer of `history`; value in cents."""
+        nets, ids, parts = list(loaded(self._net, self.weights)), [], []
+        for known, inputs in self.read(history):
+            ids.append(known)
+            parts.append(heads_of(nets, inputs, self.loss, self.passes, self.seed))
+        heads = Heads(*(np.concatenate(p, axis=1) for p in zip(*parts, strict=True)))
+        return Made(np.concatenate(ids), self.in_cents(heads), self.horizons)
+
+    def read(self, history: History) -> Iterator[tuple[np.ndarray, Inputs]]:
+        """Yield customer_id and inputs, some customers at a time."""
+        clock, wide = self.encoder.wide(history)
+        base = self.encoder.base(history)
+        at, cutoff = 0, epoch_day(history.cutoff)
+        for seen in streamed(history, self.encoder.most, STREAMED):
+            rows = slice(at, at + len(seen.customer_id))
+            inputs = self.encoder.inputs(seen, (clock[rows], wide[rows], base[rows]), cutoff)
+            yield seen.customer_id, inputs
+            at = rows.stop
+
+    def in_cents(self, heads: Heads) -> Heads:
+        """Return heads whose value is in cents, returns taken off."""
+        money = np.log(self.factor * self.encoder.unit).astype(np.float32)
+        return heads._replace(loc=heads.loc + money)
+
+    def newcomers(self, days: int, segments: dict[str, str] | None = None) -> pd.DataFrame:
+        """Say what somebody without any history will do within `days`, known by segments alone.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row: days, expected_purchases, p_active, expected_value (cents), and
+            value_sd_epistemic, by which the members differ.
+        """
+        nets = list(loaded(self._net, self.weights))
+        heads = heads_of(nets, self._nobody(segments or {}), self.loss, self.passes, self.seed)
+        over = span(self.horizons, float(days))
+        found = means(self.in_cents(heads).rows(slice(None)), over)
+        return pd.DataFrame(
+            {
+                "days": [days],
+                "expected_purchases": found.purchases.mean(axis=0),
+                "p_active": found.active.mean(axis=0),
+                "expected_value": found.value.mean(axis=0),
+                "value_sd_epistemic": found.value.std(axis=0),
+            }
+        )
+
+    def parameters(self) -> list[Parameter]:
+        """Return none: weights mean nothing one by one."""
+        return []
+
+    def log_likelihood(self) -> dict[str, float]:
+        """Return none."""
+        return {}
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what a user should know about the training."""
+        return self.told
+
+    def _net(self) -> nn.Module:
+        return HistoryNet(self.shape)
+
+    def _nobody(self, segments: dict[str, str]) -> Inputs:
+        none = np.zeros(1, dtype=np.int64)
+        known = [
+            float(segments.get(column) == level)
+            for column, some in self.encoder.levels.items()
+            for level in some
+        ]
+        wide = np.concatenate([np.zeros(len(self.encoder.columns)), known])
+        return Inputs(
+            start=none,
+            length=none,
+            numbers=np.zeros((0, len(CHANNELS)), dtype=np.float32),
+            kind=none[:0],
+            category=none[:0],
+            clock=np.zeros((1, len(CLOCK)), dtype=np.float32),
+            wide=wide[None].astype(np.float32),
+            base=self.encoder.nobody[None].astype(np.float32),
+        )

@@ -1,0 +1,249 @@
+"""What a network sees of customers: their last events and what is known of them, as numbers."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+
+from lifeworth.asof.attributes import categories
+from lifeworth.asof.features import features
+from lifeworth.asof.sequence import Sequences, sequences
+from lifeworth.asof.split import History
+from lifeworth.asof.summary import epoch_day
+from lifeworth.models.btyd.fitted import FittedBtyd
+from lifeworth.models.core import fitted
+from lifeworth.models.deep.borrowed import base_of, borrowed, lent
+
+CLOCK = ("days_since_last", "age_days", "frequency")
+"""Features that every network has: how long a customer has been silent, says no event."""
+
+CHANNELS = ("gap", "value", "season_sin", "season_cos")
+"""Numbers of an event."""
+
+MOST_KINDS, MOST_CATEGORIES = 16, 24
+"""Kinds of events and categories of products that are told apart, the most frequent first."""
+
+DAYS_PER_YEAR = 365.2425
+
+DIGITS = 6
+"""Decimals of money over the mean purchase, so that the currency leaves no trace in them."""
+
+
+class Inputs(NamedTuple):
+    """Customers in rows; events are flat, oldest first, and customer i's begin at start[i].
+
+    `kind` and `category` are 0 for what the fit has not met; `base` is where heads begin
+    (`borrowed.base_of`).
+    """
+
+    start: Int[np.ndarray, " customers"]
+    length: Int[np.ndarray, " customers"]
+    numbers: Float[np.ndarray, "events channels"]
+    kind: Int[np.ndarray, " events"]
+    category: Int[np.ndarray, " events"]
+    clock: Float[np.ndarray, "customers clock"]
+    wide: Float[np.ndarray, "customers columns"]
+    base: Float[np.ndarray, "customers intervals 5"]
+
+    @property
+    def customers(self) -> int:
+        """Return how many customers there are."""
+        return len(self.start)
+
+
+class Known(NamedTuple):
+    """Customers, sorted by customer_id, and their inputs."""
+
+    customer_id: np.ndarray
+    inputs: Inputs
+
+
+@fitted
+class Encoder:
+    """How events and features become numbers; learnt from a History.
+
+    Attributes
+    ----------
+    most
+        Events that are read of a customer, the last ones.
+    unit
+        Mean value (cents) of a purchase: money enters in units of it.
+    kinds, categories
+        That are told apart, from code 1 on.
+    columns, centre, spread
+        Names of the wide numbers, and what makes them standard.
+    levels
+        Of each static column: one indicator each.
+    horizons
+        Ends of the intervals that are forecast, in days.
+    borrows
+        Whether forecasts of a BG/NBD are wide features, and where heads begin.
+    lender
+        That BG/NBD; None where there was nothing to fit it to.
+    nobody
+        Where the heads of who has no history begin: the mean of all customers.
+    """
+
+    most: int
+    unit: float
+    kinds: tuple[str, ...]
+    categories: tuple[str, ...]
+    columns: tuple[str, ...]
+    centre: np.ndarray
+    spread: np.ndarray
+    levels: dict[str, tuple[str, ...]]
+    horizons: tuple[int, ...]
+    borrows: bool
+    lender: FittedBtyd | None
+    nobody: np.ndarray
+
+    @property
+    def width(self) -> int:
+        """Return the number of wide columns."""
+        return len(self.columns) + sum(len(some) for some in self.levels.values())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the name of each wide column."""
+        return (*self.columns, *(f"{c} {v}" for c, some in self.levels.items() for v in some))
+
+    def at(self, history: History) -> "Encoder":
+        """Return the encoder for an earlier cut-off, whose BG/NBD knows nothing of later."""
+        return replace(self, lender=lent(history)) if self.borrows else self
+
+    def encode(self, history: History) -> Known:
+        """Encode every customer of `history`."""
+        seen = sequences(history, self.most)
+        cutoff = epoch_day(history.cutoff)
+        columns = (*self.wide(history), self.base(history))
+        return Known(seen.customer_id, self.inputs(seen, columns, cutoff))
+
+    def wide(
+        self, history: History
+    ) -> tuple[Float[np.ndarray, "customers clock"], Float[np.ndarray, "customers columns"]]:
+        """Return the clock and the wide columns of every customer of `history`."""
+        frame = wide_frame(history, self.unit, self.lender, self._days)
+        standard = (frame[list(self.columns)].to_numpy(np.float64) - self.centre) / self.spread
+        parts = [np.clip(standard, -8.0, 8.0)]
+        if self.levels:
+            told = categories(history, list(self.levels))
+            parts += [
+                (told[column].to_numpy(dtype=object)[:, None] == np.array(some, dtype=object))
+                for column, some in self.levels.items()
+            ]
+        clock = frame[list(CLOCK)].to_numpy(np.float32)
+        return clock, np.concatenate([p.astype(np.float32) for p in parts], axis=1)
+
+    def base(self, history: History) -> Float[np.ndarray, "customers intervals 5"]:
+        """Return where the heads of every customer of `history` begin."""
+        lender = self.lender if self.borrows else None
+        return base_of(lender, history, self.horizons, self.unit).astype(np.float32)
+
+    @property
+    def _days(self) -> int:
+        return self.horizons[0] if self.borrows else 0
+
+    def inputs(
+        self,
+        seen: Sequences,
+        columns: tuple[np.ndarray, np.ndarray, np.ndarray],
+        cutoff: int,
+    ) -> Inputs:
+        """Put events beside the columns (`wide`) and the `base` of the same customers.
+
+        `cutoff` is the day of the cut-off, in days since 1970-01-01.
+        """
+        angle = 2.0 * np.pi * (cutoff - seen.days_ago) / DAYS_PER_YEAR
+        numbers = np.stack(
+            [
+                np.log1p(seen.gap_days) / 4.0,
+                in_units(seen.value_cents, self.unit),
+                np.sin(angle),
+                np.cos(angle),
+            ],
+            axis=1,
+        )
+        return Inputs(
+            start=seen.starts,
+            length=seen.length,
+            numbers=numbers.astype(np.float32),
+            kind=_codes(seen.kind, self.kinds),
+            category=_codes(seen.category, self.categories),
+            clock=columns[0],
+            wide=columns[1],
+            base=columns[2],
+        )
+
+
+def learn_encoder(
+    history: History,
+    most: int,
+    columns: tuple[str, ...],
+    horizons: tuple[int, ...],
+    *,
+    borrows: bool,
+) -> Encoder:
+    """Learn an encoder of `history`; `columns` are static columns of customers."""
+    seen = sequences(history, most)
+    bought = seen.value_cents[seen.value_cents > 0]
+    unit = float(bought.mean()) if len(bought) else 100.0
+    lender = lent(history) if borrows else None
+    frame = wide_frame(history, unit, lender, horizons[0] if borrows else 0)
+    numbers = frame.to_numpy(np.float64)
+    told = categories(history, list(columns)) if columns else None
+    levels = {} if told is None else {c: tuple(sorted(told[c].unique())) for c in columns}
+    spread = numbers.std(axis=0)
+    return Encoder(
+        most=most,
+        unit=unit,
+        kinds=_frequent(seen.kind, MOST_KINDS),
+        categories=_frequent(seen.category[seen.category != ""], MOST_CATEGORIES),
+        columns=tuple(frame.columns),
+        centre=numbers.mean(axis=0),
+        spread=np.where(spread > 1e-9, spread, 1.0),
+        levels=levels,
+        horizons=horizons,
+        borrows=borrows,
+        lender=lender,
+        nobody=base_of(lender, history, horizons, unit).mean(axis=0),
+    )
+
+
+def wide_frame(history: History, unit: float, lender: FittedBtyd | None, days: int) -> pd.DataFrame:
+    """Return features of customers on the log scale, money in units of the mean purchase.
+
+    With the forecasts of a BG/NBD over `days`, if those are not 0.
+    """
+    frame = features(history).drop(columns="customer_id")
+    if days:
+        frame = pd.concat([frame, borrowed(lender, history, days)], axis=1)
+    money = [column for column in frame.columns if "_cents" in column]
+    logged = pd.DataFrame(np.sign(frame) * np.log1p(frame.abs()), columns=frame.columns)
+    for column in money:
+        logged[column] = in_units(frame[column].to_numpy(np.float64), unit)
+    return logged
+
+
+def in_units(cents: np.ndarray, unit: float) -> Float[np.ndarray, " n"]:
+    """Return log1p of money in units, with its sign."""
+    ratio = cents / unit
+    return np.round(np.sign(ratio) * np.log1p(np.abs(ratio)), DIGITS)
+
+
+def joined(parts: list[Inputs]) -> Inputs:
+    """Put the customers of several inputs one after another."""
+    events = np.cumsum([0, *(len(p.kind) for p in parts)])
+    starts = [p.start + at for p, at in zip(parts, events[:-1], strict=True)]
+    rest = [np.concatenate(columns) for columns in zip(*(p[1:] for p in parts), strict=True)]
+    return Inputs(np.concatenate(starts), *rest)
+
+
+def _frequent(words: np.ndarray, most: int) -> tuple[str, ...]:
+    names, counts = np.unique(words.astype(str), return_counts=True)
+    return tuple(str(name) for name in names[np.argsort(-counts, kind="stable")][:most])
+
+
+def _codes(words: np.ndarray, known: tuple[str, ...]) -> Int[np.ndarray, " events"]:
+    return pd.Index(known, dtype=object).get_indexer(pd.Index(words, dtype=object)) + 1

@@ -1,0 +1,119 @@
+"""What a History teaches: its earlier cut-offs, the latest to judge by, the others to learn."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from lifeworth.asof.split import History
+from lifeworth.engines.likelihood import FitError
+from lifeworth.models.deep.examples import (
+    Examples,
+    Moment,
+    Targets,
+    learn_from,
+    moments,
+    together,
+    within,
+)
+from lifeworth.models.deep.inputs import learn_encoder
+
+LEAST = 0.1
+"""Share of positive value that returns and losses must leave."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """What to learn from; the fields are those of the recipes."""
+
+    horizons: tuple[int, ...]
+    moments: int
+    every_days: int
+    events: int = 1
+    columns: tuple[str, ...] = ()
+    borrow: bool = False
+
+
+class Taught:
+    """The earlier cut-offs of a History as examples.
+
+    Raises
+    ------
+    FitError
+        If it is too short to have one.
+    """
+
+    def __init__(self, study: Study, history: History) -> None:
+        self.study, self.cutoff = study, history.cutoff
+        self.horizons = within(history, study.horizons)
+        self.encoder = learn_encoder(
+            history, study.events, study.columns, self.horizons, borrows=study.borrow
+        )
+        days = moments(history, self.horizons, study.every_days, study.moments)
+        found = [learn_from(history, day, self.horizons, self.encoder) for day in days]
+        self.moments: list[Moment] = [moment for moment in found if moment is not None]
+        if not self.moments:
+            raise FitError(
+                f"deep: no earlier cut-off of the history has purchases before it and in the "
+                f"{self.horizons[0]} days after it; take a longer history (a later split.cutoff) "
+                "or a model=btyd_..."
+            )
+
+    @property
+    def whole(self) -> Examples:
+        """Return all examples."""
+        return together([m.until(self.cutoff) for m in self.moments])
+
+    @property
+    def judged(self) -> Examples:
+        """Return the examples of the latest cut-off."""
+        return self.moments[0].until(self.cutoff)
+
+    @property
+    def early(self) -> Examples | None:
+        """Return the examples that were known at the latest cut-off; None if there are none."""
+        day = self.moments[0].day
+        parts = [m.until(day) for m in self.moments[1:]]
+        parts = [part for part in parts if part.targets.seen.any()]
+        return together(parts) if parts else None
+
+    def told(self) -> tuple[str, ...]:
+        """Say what was learnt from, and what could not be."""
+        days = ", ".join(f"{m.day}" for m in self.moments)
+        told = [
+            f"Learnt from what was known at {days}, "
+            f"{', '.join(map(str, self.horizons))} days ahead."
+        ]
+        if self.early is None:
+            told.append(
+                "The history is too short for a validation window: nothing was chosen by one, "
+                "and intervals are not calibrated."
+            )
+        dropped = [h for h in self.study.horizons if h not in self.horizons]
+        if dropped:
+            told.append(
+                f"{', '.join(map(str, dropped))} days are further than the history can teach; "
+                "beyond the last interval customers are taken to go on as in it."
+            )
+        return tuple(told)
+
+
+def factors(targets: Targets) -> Float[np.ndarray, " intervals"]:
+    """Return the value of each interval over its positive part.
+
+    Raises
+    ------
+    FitError
+        If returns and losses take nearly all of it.
+    """
+    made = []
+    for value, seen in zip(targets.value.T, targets.seen.T, strict=True):
+        own = value[seen].astype(np.float64)
+        positive = np.maximum(own, 0.0).sum()
+        made.append(own.sum() / positive if positive > 0 else 1.0)
+    if min(made) < LEAST:
+        raise FitError(
+            f"deep: returns and losses leave {min(made):.0%} of the positive value of an interval, "
+            "and these models know only positive values; use model=btyd_bgnbd_credibility"
+        )
+    return np.array(made)
