@@ -70,11 +70,14 @@ def within(history: History, horizons: Sequence[int]) -> tuple[int, ...]:
 def moments(history: History, horizons: tuple[int, ...], every: int, most: int) -> list[dt.date]:
     """Return at most `most` earlier cut-offs, `every` days apart, the latest first.
 
-    The latest is one shortest horizon before the cut-off of `history`.
+    The latest is one shortest horizon before the cut-off of `history`. A longer horizon that none
+    of them reaches has one more of its own: without, nothing would be known of its interval.
     """
     room = _days(history) - horizons[0] - min(SHORTEST, _days(history) - horizons[0])
     count = min(most, 1 + room // every)
-    return [history.cutoff - dt.timedelta(days=horizons[0] + i * every) for i in range(count)]
+    back = [horizons[0] + i * every for i in range(count)]
+    back += [horizon for horizon in horizons if horizon > back[-1]]
+    return [history.cutoff - dt.timedelta(days=days) for days in back]
 
 
 def learn_from(

@@ -25,7 +25,7 @@ from lifeworth.models.deep.members import (
     population,
 )
 from lifeworth.models.deep.nets import HistoryNet, NetName, NetShape
-from lifeworth.models.deep.taught import Study, Taught, factors
+from lifeworth.models.deep.taught import Study, Taught, factors, is_based
 
 Uncertainty = Literal["ensemble", "dropout"]
 """What stands for what is not known: networks from other seeds, or one with parts left out."""
@@ -57,8 +57,9 @@ def fit_nets(study: Study, plan: Plan, history: History, seed: int) -> FittedNet
         If it is too short to learn from, or returns and losses leave nothing.
     """
     taught = Taught(study, history)
-    whole, shape = taught.whole, _shape(plan, taught)
-    start = population(whole.targets, based=study.borrow)
+    whole, shape = taught.whole, _shape(study, plan, taught)
+    start = population(whole.targets, based=shape.based)
+    left = factors(whole.targets, plan.loss)
 
     def build() -> HistoryNet:
         net = HistoryNet(shape)
@@ -74,9 +75,9 @@ def fit_nets(study: Study, plan: Plan, history: History, seed: int) -> FittedNet
         horizons=taught.horizons,
         loss=plan.loss,
         weights=found.weights,
-        factor=factors(whole.targets),
+        factor=left,
         passes=plan.members if plan.uncertainty == "dropout" else 0,
-        widths=_widths(plan, taught, found, shape, seed),
+        widths=_widths(plan, taught, found, shape, left, seed),
         draws=plan.draws,
         seed=seed,
         curves=curves_of(found.curve),
@@ -98,7 +99,7 @@ def _lesson(plan: Plan, taught: Taught, whole: Examples) -> Lesson:
     return Lesson(early=batches(early), judged=judged, whole=batches(whole))
 
 
-def _shape(plan: Plan, taught: Taught) -> NetShape:
+def _shape(study: Study, plan: Plan, taught: Taught) -> NetShape:
     encoder = taught.encoder
     return NetShape(
         kind=plan.net,
@@ -106,6 +107,7 @@ def _shape(plan: Plan, taught: Taught) -> NetShape:
         categories=len(encoder.categories),
         wide=encoder.width,
         intervals=len(taught.horizons),
+        based=is_based(study, plan.loss),
         hidden=plan.hidden,
         layers=plan.layers,
         dropout=plan.dropout,
@@ -113,7 +115,12 @@ def _shape(plan: Plan, taught: Taught) -> NetShape:
 
 
 def _widths(
-    plan: Plan, taught: Taught, found: Ensemble, shape: NetShape, seed: int
+    plan: Plan,
+    taught: Taught,
+    found: Ensemble,
+    shape: NetShape,
+    left: Float[np.ndarray, " intervals"],
+    seed: int,
 ) -> Float[np.ndarray, " pairs"]:
     """Calibrate intervals by the network that has not seen the judged cut-off."""
     if not plan.conformal or found.judged is None:
@@ -121,6 +128,8 @@ def _widths(
     judged = taught.judged
     nets = list(loaded(lambda: HistoryNet(shape), found.judged))
     heads = heads_of(nets, judged.inputs, plan.loss)
+    # returns taken off
+    heads = heads._replace(loc=heads.loc + np.log(left).astype(np.float32))
     over = span(taught.horizons, float(taught.horizons[0]))
     value = judged.targets.value[:, 0].astype(np.float64)
     return widths(quantiles(heads, over, plan.draws, seed), value)

@@ -33,7 +33,8 @@ class FittedNets:
     weights
         By name; the first axis is that of the members.
     factor
-        Value of each interval over its positive part: what returns and losses take.
+        Mean value of who buys in each interval over that of whose value is positive: what returns
+        and losses take.
     passes
         Draws of dropout of the only network; 0 for an ensemble.
     widths

@@ -126,7 +126,8 @@ class FittedGbmTwoStage:
     horizons
         Ends of the intervals, in days.
     factor
-        Value of each interval over its positive part: what returns and losses take.
+        Mean value of who buys in each interval over that of whose value is positive: what returns
+        and losses take.
     trees
         By "member.interval" (`trees.kept`).
     """

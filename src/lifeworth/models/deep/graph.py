@@ -39,9 +39,11 @@ class SageNet(nn.Module):
     Who is in no group is told by their own columns alone.
     """
 
-    def __init__(self, columns: int, intervals: int, hidden: int, rounds: int) -> None:
+    def __init__(
+        self, columns: int, intervals: int, hidden: int, rounds: int, *, based: bool
+    ) -> None:
         super().__init__()
-        self.intervals, self.rounds = intervals, rounds
+        self.intervals, self.rounds, self.based = intervals, rounds, based
         self.enter = nn.Sequential(nn.Linear(columns, hidden), nn.ReLU())
         self.gather = nn.ModuleList(SAGEConv(hidden, hidden) for _ in range(rounds))
         self.spread = nn.ModuleList(SAGEConv(hidden, hidden) for _ in range(rounds))
@@ -70,7 +72,7 @@ class SageNet(nn.Module):
             state = self.spread[i]((met, state), there.flip(0)).relu()
         raw = self.out(torch.cat([own, state], dim=-1))
         raw = raw.reshape(len(raw), self.intervals, OUTPUTS)
-        return raw + seen.base, torch.stack(said)
+        return raw + seen.base if self.based else raw, torch.stack(said)
 
     def start_at(self, raw: Float[Tensor, "intervals 5"]) -> None:
         """Begin with the heads of the population, whoever is linked to whom."""

@@ -28,7 +28,7 @@ from lifeworth.models.deep.members import (
     loaded,
     population,
 )
-from lifeworth.models.deep.taught import Study, Taught, factors
+from lifeworth.models.deep.taught import Study, Taught, factors, is_based
 
 
 @recipe
@@ -76,10 +76,11 @@ class GraphSage:
         taught = Taught(study, history)
         whole = taught.whole
         size = (taught.encoder.width, len(taught.horizons), self.hidden, self.rounds)
-        start = population(whole.targets, based=self.borrow)
+        based = is_based(study, self.loss)
+        start = population(whole.targets, based=based)
 
         def build() -> SageNet:
-            net = SageNet(*size)
+            net = SageNet(*size, based=based)
             net.start_at(start)
             return net
 
@@ -91,12 +92,13 @@ class GraphSage:
             encoder=taught.encoder,
             neighbours=self.neighbours,
             size=size,
+            based=based,
             horizons=taught.horizons,
             loss=self.loss,
             weights=found.weights,
             groups=now.groups,
             states=_states(build, found.weights, now.graph),
-            factor=factors(whole.targets),
+            factor=factors(whole.targets, self.loss),
             draws=self.draws,
             seed=seed,
             curves=curves_of(found.curve),
@@ -172,6 +174,8 @@ class FittedGraphSage:
     ----------
     size
         Columns, intervals, hidden, rounds.
+    based
+        Whether heads are added to where they begin (`Inputs.base`).
     states
         What groups say: members, rounds, groups, hidden.
     """
@@ -179,6 +183,7 @@ class FittedGraphSage:
     encoder: Encoder
     neighbours: str
     size: tuple[int, int, int, int]
+    based: bool
     horizons: tuple[int, ...]
     loss: LossName
     weights: dict[str, np.ndarray]
@@ -201,7 +206,7 @@ class FittedGraphSage:
         graph = graph_of(ids, wide, base, pairs, self.groups)
         raw = []
         with torch.no_grad():
-            nets = loaded(lambda: SageNet(*self.size), self.weights)
+            nets = loaded(lambda: SageNet(*self.size, based=self.based), self.weights)
             for net, state in zip(nets, self.states, strict=True):
                 raw.append(net.told(graph, torch.from_numpy(state))[0])
         said = Heads(*(part.numpy() for part in OBJECTIVES[self.loss].read(torch.stack(raw))))

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lifeworth.models.deep.math import (
+    LOGIT,
     Head,
     TwoHead,
     counts_log_probability,
@@ -27,7 +28,7 @@ ASSUMED = 1.0
 Told = Any
 """A `batches.Batch`, or a `graph.GraphBatch`, whose module takes seconds to import."""
 
-Raw = Float[Tensor, "customers intervals 5"]
+Raw = Float[Tensor, "*shape 5"]
 
 
 class Objective(NamedTuple):
@@ -65,7 +66,8 @@ def _two_head(net: Any, batch: Told) -> Float[Tensor, ""]:
     two = TwoHead(head.logit, raw[..., 3])
     both = two_head_loss(two, batch.purchases > 0, batch.value, batch.over)
     again = (batch.purchases > 0) & batch.over  # how often, of those who buy
-    return both + _counted(head, batch._replace(over=again))
+    sure = head._replace(logit=torch.full_like(head.logit, LOGIT))  # `both` has taught the chance
+    return both + _counted(sure, batch._replace(over=again))
 
 
 def _counted(head: Head, batch: Told) -> Float[Tensor, ""]:

@@ -35,6 +35,8 @@ class NetShape:
         Columns.
     intervals
         That are forecast.
+    based
+        Whether heads are added to where they begin (`Inputs.base`).
     """
 
     kind: NetName
@@ -42,6 +44,7 @@ class NetShape:
     categories: int
     wide: int
     intervals: int
+    based: bool
     hidden: int
     layers: int
     dropout: float
@@ -95,7 +98,8 @@ class HistoryNet(nn.Module):
         raw = self.out(told)
         if self.wide is not None and self.cross is not None:
             raw = raw + self.wide(torch.cat([seen.wide, self.cross(seen.wide)], dim=-1))
-        return raw.reshape(len(raw), self.shape.intervals, OUTPUTS) + seen.base
+        raw = raw.reshape(len(raw), self.shape.intervals, OUTPUTS)
+        return raw + seen.base if self.shape.based else raw
 
     def start_at(self, raw: Float[Tensor, "intervals 5"]) -> None:
         """Begin with the heads of the population, whatever is read."""

@@ -37,7 +37,7 @@ class LogNormalSpend:
     unit
         Mean positive purchase (cents).
     factor
-        Value of all purchases over that of the positive ones: what returns and losses take.
+        Mean value of all purchases over that of the positive ones: what returns and losses take.
     """
 
     mu: float
@@ -81,7 +81,7 @@ def learn_spend(spent: Spent) -> LogNormalSpend:
     logs = np.round(np.log(spent.cents / unit), 9)
     there = spent.n > 0
     sums = np.bincount(spent.who, weights=logs, minlength=len(spent.n))
-    means = np.divide(sums, spent.n, out=np.zeros_like(sums), where=there)
+    means = np.divide(sums, spent.n, out=np.zeros(len(sums)), where=there)
     free = max(float(spent.n.sum() - there.sum()), 1.0)
     within = max(float(((logs - means[spent.who]) ** 2).sum() / free), 1e-4)
     grand = float(logs.mean()) if len(logs) else 0.0
@@ -95,5 +95,5 @@ def learn_spend(spent: Spent) -> LogNormalSpend:
         within=within,
         between=max(excess / spread, 1e-4),
         unit=unit,
-        factor=max(spent.total / float(spent.cents.sum()), 0.0),
+        factor=max(spent.total / len(spent.positive) / float(spent.cents.mean()), 0.0),
     )

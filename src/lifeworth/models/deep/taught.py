@@ -17,6 +17,7 @@ from lifeworth.models.deep.examples import (
     within,
 )
 from lifeworth.models.deep.inputs import learn_encoder
+from lifeworth.models.deep.losses import LossName
 
 LEAST = 0.1
 """Share of positive value that returns and losses must leave."""
@@ -98,22 +99,33 @@ class Taught:
         return tuple(told)
 
 
-def factors(targets: Targets) -> Float[np.ndarray, " intervals"]:
-    """Return the value of each interval over its positive part.
+def is_based(study: Study, loss: LossName) -> bool:
+    """Say whether heads begin at what a BG/NBD expects: "two_head" has no log of value."""
+    return study.borrow and loss != "two_head"
+
+
+def factors(targets: Targets, loss: LossName = "ziln") -> Float[np.ndarray, " intervals"]:
+    """Return, of each interval, the mean value of who buys over that of whose value is positive.
+
+    It is 1 where the loss teaches the mean of all value, which returns and losses are a part of.
 
     Raises
     ------
     FitError
-        If returns and losses take nearly all of it.
+        If returns and losses take nearly all of the positive value.
     """
     made = []
-    for value, seen in zip(targets.value.T, targets.seen.T, strict=True):
-        own = value[seen].astype(np.float64)
-        positive = np.maximum(own, 0.0).sum()
-        made.append(own.sum() / positive if positive > 0 else 1.0)
-    if min(made) < LEAST:
+    for n, value, seen in zip(*(column.T for column in targets), strict=True):
+        bought, own = n[seen] > 0, value[seen].astype(np.float64)
+        positive = own[own > 0]
+        _refuse_little(own.sum() / positive.sum() if len(positive) else 1.0)
+        made.append(own[bought].mean() / positive.mean() if len(positive) else 1.0)
+    return np.array(made) if loss == "ziln" else np.ones(len(made))
+
+
+def _refuse_little(left: float) -> None:
+    if left < LEAST:
         raise FitError(
-            f"deep: returns and losses leave {min(made):.0%} of the positive value of an interval, "
+            f"deep: returns and losses leave {left:.0%} of the positive value of an interval, "
             "and these models know only positive values; use model=btyd_bgnbd_credibility"
         )
-    return np.array(made)
