@@ -152,7 +152,7 @@ def ones():
         {"name": "other"},
         {"fingerprint": "of these data"},
     ],
-    ids=str,
+    ids=lambda change: next(iter(change)),
 )
 def test_another_training_has_another_checkpoint(kept, changed):
     def run(net=linear, loss=squares, data=None, training=None, seed=0, **named):
