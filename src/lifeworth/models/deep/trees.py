@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from skops.io import dumps, get_untrusted_types, loads
 
 from lifeworth.models.deep.heads import Heads
@@ -83,13 +83,16 @@ def grow(x: Columns, done: Outcomes, growth: Growth, seed: int) -> Trees:
 
 def _fitted(model: Any, x: Columns, y: Row) -> Any:
     """Fit trees, or the mean where there is too little to tell customers apart by."""
-    kinds, counts = np.unique(y > y.min(), return_counts=True) if len(y) else (y, np.zeros(1))
-    if len(kinds) == 2 and counts.min() >= FEWEST:
+    chance = isinstance(model, HistGradientBoostingClassifier)
+    fewer = min((y > 0).sum(), (y <= 0).sum()) if chance else len(y)
+    if fewer >= FEWEST and np.ptp(y) > 0:
         return model.fit(x, y)
     if not len(y):
         x, y = np.zeros((1, x.shape[1])), np.zeros(1)
-    plain = DummyClassifier() if isinstance(model, HistGradientBoostingClassifier) else None
-    return (plain or DummyRegressor()).fit(x, y)
+    never = len(x) + 2  # customers of a node that is split: the mean of all
+    if chance:
+        return DecisionTreeClassifier(min_samples_split=never).fit(x, y)
+    return DecisionTreeRegressor(min_samples_split=never).fit(x, y)
 
 
 def judged(trees: Trees, x: Columns, done: Outcomes) -> Trees:
