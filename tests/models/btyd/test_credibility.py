@@ -100,7 +100,7 @@ def test_premiums_beat_means_and_are_without_bias():
 def test_z_lies_between_0_and_1_and_grows_with_purchases(x, sigma2, tau2):
     z = credibility(np.array(sorted(x), dtype=float), sigma2, tau2)
     assert ((z >= 0) & (z <= 1)).all()
-    assert (np.diff(z) >= 0).all()
+    assert (np.diff(z) >= -(2.0**-52)).all()  # a quotient near 1 is rounded
 
 
 def test_draws_have_the_mean_and_variance_of_the_model():
