@@ -27,6 +27,7 @@ from lifeworth.models.btyd.math import BgNbdParams, bgnbd_purchases_if_alive, lo
 from lifeworth.models.btyd.process import DAYS_PER_YEAR, Coordinate
 from lifeworth.models.btyd.quadrature import beta_rules, nodes_needed
 from lifeworth.models.btyd.statistics import chunks, distinct
+from lifeworth.models.btyd.sums import by_sums, purchases_by_sum
 
 TAIL = 1e-13
 """Expected purchases beyond which a sum over counts is cut off."""
@@ -165,17 +166,16 @@ class BetaGeometric:
         return weights / (np.exp(left - most) + weights.sum(axis=0))
 
     def purchases(self, th: Any, x: Any, T: Any, H: Any, stage: int) -> Float[np.ndarray, " n"]:
-        """Return E[purchases]: by Gauss-Jacobi quadrature over p for k = 1, else by summing."""
+        """Return E[purchases]: by Gauss-Jacobi quadrature over p for k = 1, else by summing.
+
+        By summing for k = 1, too, where hardly any two rows have a rule in common.
+        """
         if self.k > 1:
             return self._summed(th, x, T, H, stage)
-        expected, H = np.empty_like(T), H + 0.0 * T
-        rule = self._rule(th, x, T, H)
-        for rows in chunks(len(T)):
-            which = rule.which[rows]
-            expected[rows] = bgnbd_purchases_if_alive(
-                _rows(th, rows), x[rows], T[rows], H[rows], rule.nodes[which], rule.weights[which]
-            )
-        return expected
+        past = th, x, T, H + 0.0 * T
+        if _alone(th):
+            return _by_sums(self._few_purchases, self._purchases_by_quadrature, *past)
+        return self._purchases_by_quadrature(*past)
 
     def p_active(
         self, th: Any, x: Any, T: Any, start: Any, end: Any, stage: int
@@ -186,7 +186,10 @@ class BetaGeometric:
             return self._active_by_ticks(th, x, T, start, end, stage)
         if not start.any():
             return -np.expm1(-(th.r + x) * np.log1p(end / (th.alpha + T)))
-        return self._active_by_quadrature(th, x, T, start, end)
+        past = th, x, T, start, end
+        if _alone(th):
+            return _by_sums(self._active_by_ticks, self._active_by_quadrature, *past)
+        return self._active_by_quadrature(*past)
 
     def counts(
         self, th: Any, x: Any, T: Any, H: Any, stage: int
@@ -255,8 +258,20 @@ class BetaGeometric:
                 break
         return total
 
+    def _few_purchases(self, th: Any, x: Any, T: Any, H: Any) -> Float[np.ndarray, " n"]:
+        return purchases_by_sum(th, x, th.b + x + self.modified, T, H)
+
+    def _purchases_by_quadrature(self, th: Any, x: Any, T: Any, H: Any) -> Float[np.ndarray, " n"]:
+        expected, rule = np.empty_like(T), self._rule(th, x, T, H)
+        for rows in chunks(len(T)):
+            which = rule.which[rows]
+            expected[rows] = bgnbd_purchases_if_alive(
+                _rows(th, rows), x[rows], T[rows], H[rows], rule.nodes[which], rule.weights[which]
+            )
+        return expected
+
     def _active_by_ticks(
-        self, th: Any, x: Any, T: Any, start: Any, end: Any, stage: int
+        self, th: Any, x: Any, T: Any, start: Any, end: Any, stage: int = 0
     ) -> Float[np.ndarray, " n"]:
         """Sum over the ticks before the span; who leaves in it has bought in it."""
         s, A = self._ticked(th, x, stage), th.alpha + T
@@ -331,7 +346,21 @@ def _sigmoid(z: Any) -> Any:
     return np.where(z > 0, 1.0, e) / (1.0 + e)
 
 
-def _rows(th: BgNbdParams, rows: slice) -> BgNbdParams:
+def _alone(th: BgNbdParams) -> bool:
+    """Say whether hardly any two rows have the chance to leave in common, as covariates make it."""
+    return np.ndim(th.a) > 0 and 2 * len(distinct(th.a + 0.0).first) > len(th.a)
+
+
+def _by_sums(summed: Any, ruled: Any, th: BgNbdParams, x: Any, T: Any, *ends: Any) -> Any:
+    """Return what `by_sums` does of functions of (th, x, T, *ends)."""
+
+    def of(part: Any) -> Any:
+        return lambda rows: part(_rows(th, rows), *(v[rows] for v in (x, T, *ends)))
+
+    return by_sums(th.r + x, ends[0] / (th.alpha + T), of(summed), of(ruled))
+
+
+def _rows(th: BgNbdParams, rows: Any) -> BgNbdParams:
     return BgNbdParams(*(v if np.ndim(v) == 0 else v[rows] for v in th))
 
 
