@@ -110,14 +110,19 @@ def test_the_value_by_the_horizon_is_that_of_the_forecast(name):
 
 
 def test_spans_that_are_none_are_refused_in_words(bgnbd, history):
-    for start, end in ((90.0, 30.0), (-30.0, 30.0), (30.0, 30.0)):
+    for start, end in ((90.0, 30.0), (-30.0, 30.0), (30.0, 30.0), (0.0, np.inf)):
         with pytest.raises(InputError, match=r"outlook: from .* is no span ahead; give a start"):
             bgnbd.outlook(history, start, end)
     with pytest.raises(InputError, match=r"counts: a horizon of 90 days and at most -1 purchases"):
         bgnbd.counts(history, 90, -1)
-    for days in ([-5.0, 30.0], [30.0, 30.0]):
+    for days in ([-5.0, 30.0], [30.0, 30.0], []):
         with pytest.raises(InputError, match=r"newcomers: the days .* do not ascend from above 0"):
             bgnbd.newcomers(days)
+    with pytest.raises(InputError, match=r"value: the days \(none\) do not ascend from above 0"):
+        bgnbd.value(history, [], 0.1)
+    for horizon in (0, -30):
+        with pytest.raises(InputError, match=r"score: the horizon is .* days; the shortest is 1 "):
+            bgnbd.score(history, horizon)
 
 
 def test_newcomers_may_be_discounted(bgnbd):

@@ -221,6 +221,8 @@ def test_a_new_segment_of_a_point_is_the_mean_one(store, history):
     met = alone.outlook(history, 0.0, 180.0)["expected_purchases"].sum()
     assert 0.5 * met < alone.outlook(other, 0.0, 180.0)["expected_purchases"].sum() < 2 * met
     assert alone.newcomers([360.0])["expected_purchases"][0] < 20
+    assert any(note.startswith("segments are on their own: ") for note in alone.notes())
+    assert not any("on their own" in note for note in fits["map"][0].notes())
 
 
 def test_credibility_says_what_it_does_not_know_of(history):

@@ -35,6 +35,11 @@ from lifeworth.tables.errors import InputError
 WEEK = 7
 """Days whose purchases are discounted alike."""
 
+ALONE = (
+    "segments are on their own: one that the fit has not met, or a newcomer of none, is taken for "
+    "their mean and told with too little doubt; model.pooling=partial says how segments differ"
+)
+
 
 @fitted
 class FittedBtyd:
@@ -78,7 +83,15 @@ class FittedBtyd:
         return process_of(self.process, self.k)
 
     def score(self, history: History, horizon: int) -> Forecast:
-        """Forecast every customer of `history` over `horizon` days."""
+        """Forecast every customer of `history` over `horizon` days.
+
+        Raises
+        ------
+        InputError
+            If the horizon is below 1 day, or is no whole periods of a discrete model.
+        """
+        if horizon < 1:
+            raise InputError(f"score: the horizon is {horizon} days; the shortest is 1 day")
         who = self._known(history)
         view = self._outlook(who, Span(0.0, float(horizon)))
         means = view.means()
@@ -110,7 +123,7 @@ class FittedBtyd:
         InputError
             If the span does not begin at 0 or later, and end after that.
         """
-        if not 0.0 <= start < end:
+        if not 0.0 <= start < end < math.inf:
             raise InputError(
                 f"outlook: from {start:g} to {end:g} days is no span ahead; "
                 "give a start of 0 or more and an end after it, such as 30, 90"
@@ -183,7 +196,8 @@ class FittedBtyd:
         ----------
         segments
             Level by column of the hierarchy; where a column or level is not known, a new one is
-            drawn from the population.
+            drawn from the population. It is as the mean level in a fit of a single draw, or of
+            segments on their own.
         discount_rate
             Of value, effective, a year, to the first purchase; purchases between two of the days
             count as in their middle.
@@ -257,7 +271,9 @@ class FittedBtyd:
     def notes(self) -> tuple[str, ...]:
         """Return what a user should know about both fits."""
         own = tuple(f"{self.model.title}: {n}" for n in self.purchases.notes())
-        return self.pool.notes() + own + self.spend.notes()
+        priors = self.purchases.priors
+        alone = bool(self.pool.levels) and priors is not None and priors.spread is not None
+        return self.pool.notes() + (ALONE,) * alone + own + self.spend.notes()
 
     def _known(self, history: History) -> Known:
         fits = (self.purchases, self.spend)
@@ -347,10 +363,10 @@ class FittedBtyd:
 def _grid(what: str, days: list[float]) -> Float[np.ndarray, " ends"]:
     """Return 0 and the days, which ascend from there."""
     ends = np.array([0.0, *days])
-    if not (np.diff(ends) > 0).all():
+    if not (days and (np.diff(ends) > 0).all() and ends[-1] < math.inf):
         raise InputError(
-            f"{what}: the days {', '.join(f'{d:g}' for d in days)} do not ascend from above 0; "
-            "give a grid such as [30, 60, 90]"
+            f"{what}: the days {', '.join(f'{d:g}' for d in days) or '(none)'} do not ascend from "
+            "above 0; give a grid such as [30, 60, 90]"
         )
     return ends
 
