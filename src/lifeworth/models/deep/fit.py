@@ -1,23 +1,23 @@
 """From a plan to a fitted ensemble: what the recipes that read histories share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 
-from lifeworth.asof.split import History
+from lifeworth.asof.split import History, cut
 from lifeworth.engines.training import Training
+from lifeworth.models.core import QUANTILES
 from lifeworth.models.deep.batches import Blind, ExampleBatches
 from lifeworth.models.deep.conformal import widths
 from lifeworth.models.deep.examples import Examples
 from lifeworth.models.deep.fitted import FittedNets
-from lifeworth.models.deep.forecasting import quantiles
-from lifeworth.models.deep.heads import span
 from lifeworth.models.deep.losses import LossName
 from lifeworth.models.deep.members import (
     Ensemble,
     Lesson,
+    Weights,
     curves_of,
     fit_ensemble,
     heads_of,
@@ -46,6 +46,7 @@ class Plan:
     training: Training
     draws: int
     blind: float = 0.0
+    blend: float = 0.0
 
 
 def fit_nets(study: Study, plan: Plan, history: History, seed: int) -> FittedNets:
@@ -59,7 +60,6 @@ def fit_nets(study: Study, plan: Plan, history: History, seed: int) -> FittedNet
     taught = Taught(study, history)
     whole, shape = taught.whole, _shape(study, plan, taught)
     start = population(whole.targets, based=shape.based)
-    left = factors(whole.targets, plan.loss)
 
     def build() -> HistoryNet:
         net = HistoryNet(shape)
@@ -69,20 +69,23 @@ def fit_nets(study: Study, plan: Plan, history: History, seed: int) -> FittedNet
     members = plan.members if plan.uncertainty == "ensemble" else 1
     lesson = _lesson(plan, taught, whole)
     found = fit_ensemble(build, plan.loss, lesson, plan.training, members, seed)
-    return FittedNets(
+    passes = plan.members if plan.uncertainty == "dropout" else 0
+    made = FittedNets(
         shape=shape,
         encoder=taught.encoder,
         horizons=taught.horizons,
         loss=plan.loss,
         weights=found.weights,
-        factor=left,
-        passes=plan.members if plan.uncertainty == "dropout" else 0,
-        widths=_widths(plan, taught, found, shape, left, seed),
+        factor=_factor(plan, shape, found.weights, whole, (passes, seed)),
+        passes=passes,
+        blend=plan.blend,
+        widths=np.empty(0),
         draws=plan.draws,
         seed=seed,
         curves=curves_of(found.curve),
         told=(_trained(plan, found), *taught.told()),
     )
+    return replace(made, widths=_widths(plan, taught, found, made, history))
 
 
 def _lesson(plan: Plan, taught: Taught, whole: Examples) -> Lesson:
@@ -114,25 +117,31 @@ def _shape(study: Study, plan: Plan, taught: Taught) -> NetShape:
     )
 
 
+def _factor(
+    plan: Plan, shape: NetShape, weights: Weights, seen: Examples, dropped: tuple[int, int]
+) -> Float[np.ndarray, " intervals"]:
+    nets = list(loaded(lambda: HistoryNet(shape), weights))
+    return factors(heads_of(nets, seen.inputs, plan.loss, *dropped), seen.targets)
+
+
 def _widths(
-    plan: Plan,
-    taught: Taught,
-    found: Ensemble,
-    shape: NetShape,
-    left: Float[np.ndarray, " intervals"],
-    seed: int,
+    plan: Plan, taught: Taught, found: Ensemble, made: FittedNets, history: History
 ) -> Float[np.ndarray, " pairs"]:
-    """Calibrate intervals by the network that has not seen the judged cut-off."""
-    if not plan.conformal or found.judged is None:
+    """Calibrate intervals at the judged cut-off, by the network that has not seen it."""
+    early, horizon = taught.early, taught.horizons[0]
+    if not plan.conformal or found.judged is None or early is None:
         return np.empty(0)
-    judged = taught.judged
-    nets = list(loaded(lambda: HistoryNet(shape), found.judged))
-    heads = heads_of(nets, judged.inputs, plan.loss)
-    # returns taken off
-    heads = heads._replace(loc=heads.loc + np.log(left).astype(np.float32))
-    over = span(taught.horizons, float(taught.horizons[0]))
-    value = judged.targets.value[:, 0].astype(np.float64)
-    return widths(quantiles(heads, over, plan.draws, seed), value)
+    inner = cut(history.tables, taught.moments[0].day, horizon, purchase=history.purchase)[0]
+    known = replace(
+        made,
+        encoder=made.encoder.at(inner),
+        weights=found.judged,
+        factor=_factor(plan, made.shape, found.judged, early, (0, made.seed)),
+        passes=0,
+    )
+    told = known.score(inner, horizon).frame[list(QUANTILES)].to_numpy(np.float64)
+    value = taught.judged.targets.value[:, 0].astype(np.float64)
+    return widths(told.T / made.encoder.unit, value)
 
 
 def _trained(plan: Plan, found: Ensemble) -> str:

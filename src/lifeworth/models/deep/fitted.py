@@ -10,6 +10,7 @@ from lifeworth.asof.sequence import streamed
 from lifeworth.asof.split import History
 from lifeworth.asof.summary import epoch_day
 from lifeworth.models.core import Forecast, Parameter, fitted
+from lifeworth.models.deep.blend import blended, lent_forecast
 from lifeworth.models.deep.conformal import widened
 from lifeworth.models.deep.forecasting import Made, forecast_of
 from lifeworth.models.deep.heads import Heads, means, span
@@ -33,10 +34,11 @@ class FittedNets:
     weights
         By name; the first axis is that of the members.
     factor
-        Mean value of who buys in each interval over that of whose value is positive: what returns
-        and losses take.
+        What the value of each interval is multiplied by (`taught.factors`).
     passes
         Draws of dropout of the only network; 0 for an ensemble.
+    blend
+        Share of the futures that are the BG/NBD's own.
     widths
         What split-conformal calibration adds to both ends of the intervals of 90 % and of 50 %, on
         the log scale; empty for none.
@@ -53,6 +55,7 @@ class FittedNets:
     weights: dict[str, np.ndarray]
     factor: np.ndarray
     passes: int
+    blend: float
     widths: np.ndarray
     draws: int
     seed: int
@@ -62,8 +65,15 @@ class FittedNets:
     def score(self, history: History, horizon: int) -> Forecast:
         """Forecast every customer of `history` over `horizon` days."""
         made = self.made(history)
-        forecast = forecast_of(history, made, horizon, draws=self.draws, seed=self.seed)
+        own = forecast_of(history, made, horizon, draws=self.draws, seed=self.seed)
+        forecast = blended(own, self._lent(history, horizon), self.blend)
         return widened(forecast, self.widths, self.encoder.unit)
+
+    def _lent(self, history: History, horizon: int) -> Forecast | None:
+        """Return the BG/NBD's forecast, where it is a part of this one."""
+        if not self.blend:
+            return None
+        return lent_forecast(self.encoder, history, horizon, self.draws, self.seed)
 
     def made(self, history: History) -> Made:
         """Return the heads of every customer of `history`; value in cents."""

@@ -11,7 +11,6 @@ from lifeworth.asof.split import History
 from lifeworth.asof.summary import first_day, weekly_repeat_purchases, weeks_before
 from lifeworth.models.core import (
     BLOCK,
-    QUANTILES,
     Draws,
     Expectations,
     Forecast,
@@ -98,15 +97,3 @@ def weeks_of(history: History, ahead: Float[np.ndarray, " weeks"]) -> pd.DataFra
     return pd.DataFrame(
         {"week_start": starts, "expected_purchases": np.concatenate([level, ahead])}
     )
-
-
-def quantiles(
-    heads: Heads, over: Span, draws: int, seed: int
-) -> Float[np.ndarray, "levels customers"]:
-    """Return quantiles of value at the levels of a Forecast."""
-    customers = heads.logit.shape[1]
-    found = np.empty((len(QUANTILES), customers))
-    for number, rows in enumerate(blocks(customers)):
-        drawn = draw(heads.rows(rows), over, draws, np.random.default_rng([seed, number]))
-        found[:, rows] = np.quantile(drawn.value, list(QUANTILES.values()), axis=1)
-    return found

@@ -6,6 +6,7 @@ from pydantic import PositiveFloat, PositiveInt
 from lifeworth.asof.split import History
 from lifeworth.asof.summary import summary
 from lifeworth.models.core import Forecast, Parameter, fitted, recipe
+from lifeworth.models.deep.blend import Blend, blended, lent_forecast
 from lifeworth.models.deep.examples import Examples
 from lifeworth.models.deep.forecasting import Made, forecast_of
 from lifeworth.models.deep.horizons import Horizons
@@ -28,6 +29,8 @@ class GbmTwoStage:
         Static text columns of customers, such as country or segment.
     borrow
         Whether what a BG/NBD, fitted at the same cut-off, expects of a customer is a feature.
+    blend
+        Share of the futures that are the BG/NBD's own.
     horizons
         Days ahead that are learnt, ascending; what lies between is interpolated.
     moments, every_days
@@ -42,6 +45,7 @@ class GbmTwoStage:
 
     columns: tuple[str, ...]
     borrow: bool
+    blend: Blend
     horizons: Horizons
     moments: PositiveInt
     every_days: PositiveInt
@@ -64,18 +68,28 @@ class GbmTwoStage:
         taught = Taught(study, history)
         growth = Growth(self.trees, self.leaves, self.learning_rate, self.fewest)
         left = _left_over(taught, growth)
+        members = [
+            [
+                trees._replace(shape=shape, scale=scale)
+                for trees, (shape, scale) in zip(
+                    _grown(taught.whole, growth, [seed, member]), left, strict=True
+                )
+            ]
+            for member in range(self.members)
+        ]
+        whole = taught.whole
+        said = heads(members, whole.inputs.wide.astype(np.float64))
         return FittedGbmTwoStage(
             encoder=taught.encoder,
             horizons=taught.horizons,
-            factor=factors(taught.whole.targets),
+            factor=factors(said, whole.targets),
             trees={
-                f"{member}.{interval}": kept(trees._replace(shape=shape, scale=scale))
-                for member in range(self.members)
-                for interval, (trees, (shape, scale)) in enumerate(
-                    zip(_grown(taught.whole, growth, [seed, member]), left, strict=True)
-                )
+                f"{member}.{interval}": kept(trees)
+                for member, own in enumerate(members)
+                for interval, trees in enumerate(own)
             },
             members=self.members,
+            blend=self.blend,
             draws=self.draws,
             seed=seed,
             told=taught.told(),
@@ -126,8 +140,7 @@ class FittedGbmTwoStage:
     horizons
         Ends of the intervals, in days.
     factor
-        Mean value of who buys in each interval over that of whose value is positive: what returns
-        and losses take.
+        What the value of each interval is multiplied by (`taught.factors`).
     trees
         By "member.interval" (`trees.kept`).
     """
@@ -137,13 +150,19 @@ class FittedGbmTwoStage:
     factor: np.ndarray
     trees: dict[str, np.ndarray]
     members: int
+    blend: float
     draws: int
     seed: int
     told: tuple[str, ...]
 
     def score(self, history: History, horizon: int) -> Forecast:
         """Forecast every customer of `history` over `horizon` days."""
-        return forecast_of(history, self.made(history), horizon, draws=self.draws, seed=self.seed)
+        made = self.made(history)
+        own = forecast_of(history, made, horizon, draws=self.draws, seed=self.seed)
+        if not self.blend:
+            return own
+        other = lent_forecast(self.encoder, history, horizon, self.draws, self.seed)
+        return blended(own, other, self.blend)
 
     def made(self, history: History) -> Made:
         """Return the heads of every customer of `history`; value in cents."""

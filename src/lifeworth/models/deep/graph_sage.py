@@ -98,12 +98,24 @@ class GraphSage:
             weights=found.weights,
             groups=now.groups,
             states=_states(build, found.weights, now.graph),
-            factor=factors(whole.targets, self.loss),
+            factor=self._factor(build, found.weights, graphs, whole.targets),
             draws=self.draws,
             seed=seed,
             curves=curves_of(found.curve),
             told=(_linked(self.neighbours, now), *taught.told()),
         )
+
+    def _factor(
+        self,
+        build: Callable[[], SageNet],
+        weights: Weights,
+        graphs: list[Graph],
+        targets: Targets,
+    ) -> Float[np.ndarray, " intervals"]:
+        with torch.no_grad():
+            raw = [torch.cat([net(g) for g in graphs]) for net in loaded(build, weights)]
+        said = Heads(*(part.numpy() for part in OBJECTIVES[self.loss].read(torch.stack(raw))))
+        return factors(said, targets)
 
     def _graph(self, history: History, taught: Taught, moment: Moment) -> Graph:
         inner = cut(history.tables, moment.day, taught.horizons[0], purchase=history.purchase)[0]

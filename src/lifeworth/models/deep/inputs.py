@@ -1,6 +1,7 @@
 """What a network sees of customers: their last events and what is known of them, as numbers."""
 
 from dataclasses import replace
+from hashlib import blake2b
 from typing import NamedTuple
 
 import numpy as np
@@ -84,6 +85,8 @@ class Encoder:
         That BG/NBD; None where there was nothing to fit it to.
     nobody
         Where the heads of who has no history begin: the mean of all customers.
+    shuffled
+        Whether events are put in an order of chance.
     """
 
     most: int
@@ -98,6 +101,7 @@ class Encoder:
     borrows: bool
     lender: FittedBtyd | None
     nobody: np.ndarray
+    shuffled: bool
 
     @property
     def width(self) -> int:
@@ -155,6 +159,8 @@ class Encoder:
 
         `cutoff` is the day of the cut-off, in days since 1970-01-01.
         """
+        if self.shuffled:
+            seen = _shuffled(seen)
         angle = 2.0 * np.pi * (cutoff - seen.days_ago) / DAYS_PER_YEAR
         numbers = np.stack(
             [
@@ -184,6 +190,7 @@ def learn_encoder(
     horizons: tuple[int, ...],
     *,
     borrows: bool,
+    shuffled: bool = False,
 ) -> Encoder:
     """Learn an encoder of `history`; `columns` are static columns of customers."""
     seen = sequences(history, most)
@@ -208,6 +215,7 @@ def learn_encoder(
         borrows=borrows,
         lender=lender,
         nobody=base_of(lender, history, horizons, unit).mean(axis=0),
+        shuffled=shuffled,
     )
 
 
@@ -238,6 +246,22 @@ def joined(parts: list[Inputs]) -> Inputs:
     starts = [p.start + at for p, at in zip(parts, events[:-1], strict=True)]
     rest = [np.concatenate(columns) for columns in zip(*(p[1:] for p in parts), strict=True)]
     return Inputs(np.concatenate(starts), *rest)
+
+
+def _shuffled(seen: Sequences) -> Sequences:
+    """Put the events of each customer in an order that depends on nothing but these events."""
+    told = np.stack([seen.days_ago, seen.gap_days, seen.value_cents.astype(np.float64)], axis=1)
+    chance = np.array([blake2b(row, digest_size=8).digest() for row in told])
+    whose = np.repeat(np.arange(len(seen.length)), seen.length)
+    order = np.lexsort((chance, whose))
+    return replace(
+        seen,
+        days_ago=seen.days_ago[order],
+        gap_days=seen.gap_days[order],
+        value_cents=seen.value_cents[order],
+        kind=seen.kind[order],
+        category=seen.category[order],
+    )
 
 
 def _frequent(words: np.ndarray, most: int) -> tuple[str, ...]:

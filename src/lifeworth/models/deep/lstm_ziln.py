@@ -1,29 +1,35 @@
 """LSTM over a customer's events, to a zero-inflated log-normal."""
 
-from typing import Annotated
-
-from pydantic import Field, PositiveInt
+from pydantic import PositiveInt
 
 from lifeworth.asof.split import History
 from lifeworth.engines.training import Training
 from lifeworth.models.core import recipe
+from lifeworth.models.deep.blend import Blend, Share
 from lifeworth.models.deep.fit import Plan, Uncertainty, fit_nets
 from lifeworth.models.deep.fitted import FittedNets
 from lifeworth.models.deep.horizons import Horizons
 from lifeworth.models.deep.losses import LossName
 from lifeworth.models.deep.taught import Study
 
-Share = Annotated[float, Field(ge=0, lt=1)]
-
 
 @recipe
 class LstmZiln:
     """An LSTM reads each customer's last events; nothing else but how long they have been silent.
 
+    With `borrow` it says how a customer differs from what a BG/NBD expects.
+
     The head is of Wang, Liu and Miao (2019), with purchases beside value.
 
     Attributes
     ----------
+    borrow
+        Whether heads begin at what a BG/NBD, fitted at the same cut-off, expects of a customer.
+    blend
+        Share of the futures that are the BG/NBD's own.
+    shuffled
+        Whether each customer's events are read in an order of chance: what is lost by it was in the
+        order.
     horizons
         Days ahead that are learnt, ascending; what lies between is interpolated.
     events
@@ -46,6 +52,9 @@ class LstmZiln:
         Futures drawn for each customer, for spread and quantiles.
     """
 
+    borrow: bool
+    blend: Blend
+    shuffled: bool
     horizons: Horizons
     events: PositiveInt
     moments: PositiveInt
@@ -67,6 +76,8 @@ class LstmZiln:
             moments=self.moments,
             every_days=self.every_days,
             events=self.events,
+            borrow=self.borrow,
+            shuffled=self.shuffled,
         )
         plan = Plan(
             net="lstm",
@@ -79,5 +90,6 @@ class LstmZiln:
             conformal=self.conformal,
             training=self.training,
             draws=self.draws,
+            blend=self.blend,
         )
         return fit_nets(study, plan, history, seed)

@@ -16,11 +16,15 @@ from lifeworth.models.deep.examples import (
     together,
     within,
 )
+from lifeworth.models.deep.heads import Heads
 from lifeworth.models.deep.inputs import learn_encoder
 from lifeworth.models.deep.losses import LossName
 
 LEAST = 0.1
 """Share of positive value that returns and losses must leave."""
+
+SMEARED = (0.1, 10.0)
+"""Bounds of a factor: beyond them few customers say too little."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +37,7 @@ class Study:
     events: int = 1
     columns: tuple[str, ...] = ()
     borrow: bool = False
+    shuffled: bool = False
 
 
 class Taught:
@@ -48,7 +53,12 @@ class Taught:
         self.study, self.cutoff = study, history.cutoff
         self.horizons = within(history, study.horizons)
         self.encoder = learn_encoder(
-            history, study.events, study.columns, self.horizons, borrows=study.borrow
+            history,
+            study.events,
+            study.columns,
+            self.horizons,
+            borrows=study.borrow,
+            shuffled=study.shuffled,
         )
         days = moments(history, self.horizons, study.every_days, study.moments)
         found = [learn_from(history, day, self.horizons, self.encoder) for day in days]
@@ -104,23 +114,27 @@ def is_based(study: Study, loss: LossName) -> bool:
     return study.borrow and loss != "two_head"
 
 
-def factors(targets: Targets, loss: LossName = "ziln") -> Float[np.ndarray, " intervals"]:
-    """Return, of each interval, the mean value of who buys over that of whose value is positive.
+def factors(heads: Heads, targets: Targets) -> Float[np.ndarray, " intervals"]:
+    """Return what the expected value of each interval is multiplied by to give what was seen.
 
-    It is 1 where the loss teaches the mean of all value, which returns and losses are a part of.
+    A log-normal of the right median has the wrong mean where the logs are not normal (Duan 1983,
+    who smears), and it knows nothing of returns and losses: both are in the ratio of the sums.
 
     Raises
     ------
     FitError
         If returns and losses take nearly all of the positive value.
     """
+    buys = 1.0 / (1.0 + np.exp(-heads.logit.astype(np.float64)))
+    mean = (buys * np.exp(heads.loc + heads.scale.astype(np.float64) ** 2 / 2)).mean(axis=0)
     made = []
-    for n, value, seen in zip(*(column.T for column in targets), strict=True):
-        bought, own = n[seen] > 0, value[seen].astype(np.float64)
-        positive = own[own > 0]
-        _refuse_little(own.sum() / positive.sum() if len(positive) else 1.0)
-        made.append(own[bought].mean() / positive.mean() if len(positive) else 1.0)
-    return np.array(made) if loss == "ziln" else np.ones(len(made))
+    for expected, value, seen in zip(mean.T, targets.value.T, targets.seen.T, strict=True):
+        own = value[seen].astype(np.float64)
+        positive = own[own > 0].sum()
+        _refuse_little(own.sum() / positive if positive else 1.0)
+        told = expected[seen].sum()
+        made.append(np.clip(own.sum() / told, *SMEARED) if positive and told > 0 else 1.0)
+    return np.array(made)
 
 
 def _refuse_little(left: float) -> None:

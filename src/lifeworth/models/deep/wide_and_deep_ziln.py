@@ -5,11 +5,11 @@ from pydantic import PositiveInt
 from lifeworth.asof.split import History
 from lifeworth.engines.training import Training
 from lifeworth.models.core import recipe
+from lifeworth.models.deep.blend import Blend, Share
 from lifeworth.models.deep.fit import Plan, Uncertainty, fit_nets
 from lifeworth.models.deep.fitted import FittedNets
 from lifeworth.models.deep.horizons import Horizons
 from lifeworth.models.deep.losses import LossName
-from lifeworth.models.deep.lstm_ziln import Share
 from lifeworth.models.deep.taught import Study
 
 
@@ -25,6 +25,8 @@ class WideAndDeepZiln:
         Static text columns of customers, such as country or segment.
     borrow
         Whether what a BG/NBD, fitted at the same cut-off, expects of a customer is a wide feature.
+    blend
+        Share of the futures that are the BG/NBD's own.
     blind
         Share of the examples that are shown without their past, to learn about newcomers.
     horizons, events, moments, every_days, loss, hidden, layers, dropout, members, uncertainty, \
@@ -34,6 +36,7 @@ conformal, training, draws
 
     columns: tuple[str, ...]
     borrow: bool
+    blend: Blend
     blind: Share
     horizons: Horizons
     events: PositiveInt
@@ -71,5 +74,6 @@ conformal, training, draws
             training=self.training,
             draws=self.draws,
             blind=self.blind,
+            blend=self.blend,
         )
         return fit_nets(study, plan, history, seed)
