@@ -135,6 +135,23 @@ class Trains(Protocol):
 
 
 @runtime_checkable
+class Explains(Protocol):
+    """A fitted model that can say why it expects a value of a customer, and what it doubts."""
+
+    def explain(self, history: History, horizon: int) -> pd.DataFrame | None:
+        """Return customer_id, base, and what each kind of input adds to it (cents).
+
+        Base and all that is added are the expected value of `score`. None of a model whose
+        expectations have no such parts.
+        """
+        ...
+
+    def epistemic(self, history: History, horizon: int) -> Float[np.ndarray, " customers"]:
+        """Return the sd (cents) of the expected value between the members of an ensemble."""
+        ...
+
+
+@runtime_checkable
 class Learns(Protocol):
     """A fitted model that can say what the data taught it."""
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from torch import nn
+from jaxtyping import Float
 
 from lifeworth.asof.sequence import streamed
 from lifeworth.asof.split import History
@@ -12,12 +12,19 @@ from lifeworth.asof.summary import epoch_day
 from lifeworth.models.core import Forecast, Parameter, fitted
 from lifeworth.models.deep.blend import blended, lent_forecast
 from lifeworth.models.deep.conformal import widened
-from lifeworth.models.deep.forecasting import Made, forecast_of
+from lifeworth.models.deep.forecasting import Made, between, forecast_of
 from lifeworth.models.deep.heads import Heads, means, span
-from lifeworth.models.deep.inputs import CHANNELS, CLOCK, Encoder, Inputs
+from lifeworth.models.deep.inputs import CHANNELS, CLOCK, Encoder, Inputs, season_of
 from lifeworth.models.deep.losses import LossName
 from lifeworth.models.deep.members import heads_of, loaded
 from lifeworth.models.deep.nets import HistoryNet, NetShape
+from lifeworth.models.deep.reasons import (
+    expected_value,
+    frame_of,
+    mean_of_base,
+    parts,
+    with_lender,
+)
 
 STREAMED = 65_536
 """Customers whose events are in memory at once."""
@@ -100,6 +107,33 @@ class FittedNets:
         money = np.log(self.factor * self.encoder.unit).astype(np.float32)
         return heads._replace(loc=heads.loc + money)
 
+    def explain(self, history: History, horizon: int) -> pd.DataFrame | None:
+        """Return customer_id, base (somebody average), and what each kind of input adds (cents).
+
+        Exact Shapley values of the expected value (`reasons`). None where parts of the network are
+        left out by chance.
+        """
+        if self.passes:
+            return None
+        nets, over = list(loaded(self._net, self.weights)), span(self.horizons, float(horizon))
+        worth = expected_value(self.loss, self.factor * self.encoder.unit, over)
+        season = season_of(epoch_day(history.cutoff) - 1.0)
+        found = [
+            frame_of(known, *parts(nets, inputs, self.encoder, season, worth))
+            for known, inputs in self.read(history)
+        ]
+        frame = pd.concat(found, ignore_index=True)
+        other = self._lent(history, horizon)
+        if other is None:
+            return frame
+        usual = mean_of_base(self.encoder, over)
+        return with_lender(frame, other.frame["expected_value"].to_numpy(), usual, self.blend)
+
+    def epistemic(self, history: History, horizon: int) -> Float[np.ndarray, " customers"]:
+        """Return the sd (cents) of the expected value between members, the BG/NBD among them."""
+        told = between(self.made(history), horizon)
+        return told.with_other(self._lent(history, horizon), self.blend)
+
     def newcomers(self, days: int, segments: dict[str, str] | None = None) -> pd.DataFrame:
         """Say what somebody without any history will do within `days`, known by segments alone.
 
@@ -135,7 +169,7 @@ class FittedNets:
         """Return what a user should know about the training."""
         return self.told
 
-    def _net(self) -> nn.Module:
+    def _net(self) -> HistoryNet:
         return HistoryNet(self.shape)
 
     def _nobody(self, segments: dict[str, str]) -> Inputs:

@@ -64,6 +64,28 @@ def forecast_of(history: History, made: Made, horizon: int, *, draws: int, seed:
     )
 
 
+class Between(NamedTuple):
+    """What the members of an ensemble expect of value (cents): mean and variance between them."""
+
+    mean: Float[np.ndarray, " customers"]
+    variance: Float[np.ndarray, " customers"]
+
+    def with_other(self, other: Forecast | None, share: float) -> Float[np.ndarray, " customers"]:
+        """Return the sd with one more member, to whom `share` of the futures belong."""
+        if other is None:
+            return np.sqrt(self.variance)
+        apart = self.mean - other.frame["expected_value"].to_numpy()
+        return np.sqrt((1.0 - share) * self.variance + share * (1.0 - share) * apart**2)
+
+
+def between(made: Made, horizon: int) -> Between:
+    """Say how the members differ in what they expect: what is not known, and could be learnt."""
+    over = span(made.horizons, float(horizon))
+    parts = [means(made.heads.rows(rows), over).value for rows in blocks(len(made.customer_id))]
+    value = np.concatenate(parts, axis=1)
+    return Between(value.mean(axis=0), value.var(axis=0))
+
+
 def blocks(customers: int) -> list[slice]:
     """Return slices of at most BLOCK customers."""
     return [slice(i, min(i + BLOCK, customers)) for i in range(0, customers, BLOCK)]

@@ -1,6 +1,8 @@
 """Boosted trees in two stages: who buys, then how often and for how much. The baseline."""
 
 import numpy as np
+import pandas as pd
+from jaxtyping import Float
 from pydantic import PositiveFloat, PositiveInt
 
 from lifeworth.asof.split import History
@@ -8,7 +10,7 @@ from lifeworth.asof.summary import summary
 from lifeworth.models.core import Forecast, Parameter, fitted, recipe
 from lifeworth.models.deep.blend import Blend, blended, lent_forecast
 from lifeworth.models.deep.examples import Examples
-from lifeworth.models.deep.forecasting import Made, forecast_of
+from lifeworth.models.deep.forecasting import Made, between, forecast_of
 from lifeworth.models.deep.horizons import Horizons
 from lifeworth.models.deep.inputs import Encoder
 from lifeworth.models.deep.taught import Study, Taught, factors
@@ -159,10 +161,22 @@ class FittedGbmTwoStage:
         """Forecast every customer of `history` over `horizon` days."""
         made = self.made(history)
         own = forecast_of(history, made, horizon, draws=self.draws, seed=self.seed)
+        return blended(own, self._lent(history, horizon), self.blend)
+
+    def _lent(self, history: History, horizon: int) -> Forecast | None:
+        """Return the BG/NBD's forecast, where it is a part of this one."""
         if not self.blend:
-            return own
-        other = lent_forecast(self.encoder, history, horizon, self.draws, self.seed)
-        return blended(own, other, self.blend)
+            return None
+        return lent_forecast(self.encoder, history, horizon, self.draws, self.seed)
+
+    def explain(self, history: History, horizon: int) -> pd.DataFrame | None:
+        """Return None: only networks are explained."""
+        del history, horizon
+
+    def epistemic(self, history: History, horizon: int) -> Float[np.ndarray, " customers"]:
+        """Return the sd (cents) of the expected value between members, the BG/NBD among them."""
+        told = between(self.made(history), horizon)
+        return told.with_other(self._lent(history, horizon), self.blend)
 
     def made(self, history: History) -> Made:
         """Return the heads of every customer of `history`; value in cents."""

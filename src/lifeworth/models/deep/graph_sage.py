@@ -14,7 +14,7 @@ from lifeworth.asof.split import History, cut
 from lifeworth.engines.training import Training
 from lifeworth.models.core import Forecast, Parameter, fitted, recipe
 from lifeworth.models.deep.examples import Moment, Targets
-from lifeworth.models.deep.forecasting import Made, forecast_of
+from lifeworth.models.deep.forecasting import Made, between, forecast_of
 from lifeworth.models.deep.graph import Graph, GraphBatches, SageNet, graph_of
 from lifeworth.models.deep.heads import Heads
 from lifeworth.models.deep.horizons import Horizons
@@ -224,6 +224,14 @@ class FittedGraphSage:
         said = Heads(*(part.numpy() for part in OBJECTIVES[self.loss].read(torch.stack(raw))))
         money = np.log(self.factor * self.encoder.unit).astype(np.float32)
         return Made(ids, said._replace(loc=said.loc + money), self.horizons)
+
+    def explain(self, history: History, horizon: int) -> pd.DataFrame | None:
+        """Return None: only networks that read one customer at a time are explained."""
+        del history, horizon
+
+    def epistemic(self, history: History, horizon: int) -> Float[np.ndarray, " customers"]:
+        """Return the sd (cents) of the expected value between members."""
+        return np.sqrt(between(self.made(history), horizon).variance)
 
     def parameters(self) -> list[Parameter]:
         """Return none: weights mean nothing one by one."""

@@ -234,6 +234,12 @@ def wide_frame(history: History, unit: float, lender: FittedBtyd | None, days: i
     return logged
 
 
+def season_of(day: float) -> tuple[float, float]:
+    """Return sine and cosine of the season of a day since 1970-01-01."""
+    angle = 2.0 * np.pi * day / DAYS_PER_YEAR
+    return float(np.sin(angle)), float(np.cos(angle))
+
+
 def in_units(cents: np.ndarray, unit: float) -> Float[np.ndarray, " n"]:
     """Return log1p of money in units, with its sign."""
     ratio = cents / unit

@@ -94,7 +94,13 @@ class HistoryNet(nn.Module):
 
     def forward(self, seen: Seen) -> Float[Tensor, "customers intervals 5"]:
         """Return raw heads."""
-        told = self.deep(torch.cat([self.reader(seen), seen.clock / 4.0], dim=-1))
+        return self.heads(self.reader(seen), seen)
+
+    def heads(
+        self, state: Float[Tensor, "customers hidden"], seen: Seen
+    ) -> Float[Tensor, "customers intervals 5"]:
+        """Return raw heads of what was read (`state`) and of everything that is no event."""
+        told = self.deep(torch.cat([state, seen.clock / 4.0], dim=-1))
         raw = self.out(told)
         if self.wide is not None and self.cross is not None:
             raw = raw + self.wide(torch.cat([seen.wide, self.cross(seen.wide)], dim=-1))
