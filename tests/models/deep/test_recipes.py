@@ -163,7 +163,7 @@ def test_passes_with_dropout_differ_and_are_the_same_again(dropped, rich):
 
 
 def test_calibration_widens_intervals_where_the_latest_window_brought_more_than_they_hold(store):
-    """Prices rose a hundredfold in it. Ends move on the log scale by what was missed; nothing else."""
+    """Prices rose a hundredfold in it. Ends move by what was missed, in logs; nothing else does."""
     since = ibis.timestamp((CUTOFF - dt.timedelta(days=AHEAD)).isoformat())
     history = cut(dearer(store, _.ordered_at >= since, 100), CUTOFF, HORIZON)[0]
     few = {"horizons": (AHEAD,), "every_days": AHEAD, "training": replace(TRAINING, epochs=2)}
