@@ -1,7 +1,9 @@
 """Every file of conf/ composes, keeps to its form, and every experiment runs."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -18,6 +20,7 @@ OPTIONS = [
 NEEDED = {"data=files": ["data.file=orders.csv", "data.currency=EUR"]}
 LOCAL = {"clv_cdnow", "clv_cdnow_sample", "clv_simulated"}
 """Experiments that need no file of the user's."""
+FEW = {"draws": 400, "warmup": 200, "steps": 500}
 
 
 @pytest.mark.parametrize("option", OPTIONS)
@@ -61,6 +64,13 @@ def are_plain(values: Iterable[object]) -> bool:
     return not any(isinstance(member, dict | list) for member in members)
 
 
+def hasty(model: Any) -> Any:
+    """Return a model whose samplers take few steps: enough for R-hat, not for figures."""
+    if not hasattr(model, "sampling"):
+        return model
+    return replace(model, sampling=replace(model.sampling, **FEW))
+
+
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_runs(
     composed, experiment: str, tmp_path: Path, request: pytest.FixtureRequest
@@ -70,6 +80,8 @@ def test_every_experiment_runs(
         where.append(f"data.folder={request.getfixturevalue('data_folder')}")
     # one cut-off of several: the others are the same again
     chosen = composed(f"experiment={experiment}", "debug=fast", "split.cuts=1", *where)
+    others = {name: hasty(model) for name, model in chosen.baselines.items()}
+    chosen = chosen.model_copy(update={"model": hasty(chosen.model), "baselines": others})
     card = run(chosen, tmp_path / "run")
     left = {str(p.relative_to(tmp_path / "run")) for p in (tmp_path / "run").rglob("*")}
     assert {"scorecard.json", "scores.parquet", "params.json", "report.html"} <= left

@@ -11,6 +11,7 @@ from pydantic import PositiveInt
 from lifeworth.asof.split import History
 from lifeworth.asof.summary import epoch_day
 from lifeworth.asof.weekly import periods
+from lifeworth.engines.likelihood import FitError
 from lifeworth.engines.training import Training, seeded, train
 from lifeworth.models.core import (
     Draws,
@@ -61,10 +62,22 @@ class LstmRollout:
     draws: PositiveInt
 
     def fit(self, history: History, seed: int) -> "FittedLstmRollout":
-        """Fit to `history`."""
+        """Fit to `history`.
+
+        Raises
+        ------
+        FitError
+            If it has not two weeks.
+        """
         ids, past = past_of(history)
-        weights, curve, epochs = self._trained(past, seed)
         weeks = past.counts.shape[1]
+        if weeks < FEWEST:
+            raise FitError(
+                f"deep: the history of {weeks} week is too short to learn what follows a week; "
+                "take a longer one (a later split.cutoff, split.window_days=null) or a "
+                "model=btyd_..."
+            )
+        weights, curve, epochs = self._trained(past, seed)
         return FittedLstmRollout(
             hidden=self.hidden,
             weights=weights,
