@@ -40,6 +40,23 @@ CAPTIONS = {
         "Shares of realised value no larger than the shares of customers: the tiers separate "
         "nobody.",
     ),
+    "reasons": Caption(
+        "Why they are worth it",
+        "What each kind of input adds, on average, to the expected value of a customer of a tier, "
+        "in {currency}, beginning with somebody average. They are Shapley values and add up to "
+        "the forecast exactly; the scores name the reasons that weigh most for each customer.",
+        "One kind that carries everything: the others could be left out. A reason that no merchant "
+        "would believe: look for a leak.",
+    ),
+    "treated": Caption(
+        "With and without what they were given",
+        "The forecast of customers who were treated before the cut-off, and the same forecast had "
+        "they been given nothing, {currency} per customer. The difference is what the model made "
+        "of the treatment, not its effect: who was chosen differs from who was not. Effects need a "
+        "randomised campaign.",
+        "A large difference where treatments went to the best customers: the model repeats the "
+        "choice, and scores that steer the next campaign would feed on themselves.",
+    ),
     "alive": Caption(
         "Who is still a customer",
         "The probability that {who} is still active, by how often and for how long they bought. "

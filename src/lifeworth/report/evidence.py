@@ -37,6 +37,8 @@ COLUMNS = {
     "elbo": ("quantity", "step", "elbo"),
     "chains": ("quantity", "chain", "draw", "value"),
     "curves": ("part", "epoch", "loss"),
+    "reasons": ("tier", "kind", "mean", "mean_absolute"),
+    "treated": ("arm", "customers", "with_treatment", "without_treatment", "actual"),
 }
 """Columns each frame of an Evidence must have; further columns are ignored."""
 
@@ -123,6 +125,12 @@ class Evidence:
     curves
         One row per epoch of a training: part ("training", "validation", "member 1", ...), epoch
         (from 1), loss.
+    reasons
+        One row per tier (best first) and kind of input ("base" first): tier, kind, and what it adds
+        to the value of a customer: mean and mean_absolute (cents).
+    treated
+        One row per arm: arm, customers, and means of value (cents): with_treatment,
+        without_treatment (both forecast), actual.
 
     Raises
     ------
@@ -155,6 +163,8 @@ class Evidence:
     elbo: pd.DataFrame | None = None
     chains: pd.DataFrame | None = None
     curves: pd.DataFrame | None = None
+    reasons: pd.DataFrame | None = None
+    treated: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         for name, columns in COLUMNS.items():

@@ -214,6 +214,18 @@ def _share_bars(names: pd.Series, shares: pd.Series) -> go.Bar:
     return bars.update(text | {"marker_color": colour, "textfont_size": 11, "cliponaxis": False})
 
 
+def reasons(frame: pd.DataFrame, currency: str) -> go.Figure:
+    """Return how much each kind of input moves the value of a customer, up or down, on average."""
+    kinds = frame[frame["kind"] != "base"]
+    moved = kinds.groupby("kind", sort=False)["mean_absolute"].mean().sort_values() / 100.0
+    bars = go.Bar(x=moved.to_numpy(), y=list(moved.index), orientation="h")
+    bars.update(marker_color=EXPECTED_AREA, hovertemplate="%{x:,.2f}<extra></extra>")
+    figure = go.Figure(bars)
+    figure.update_xaxes(title_text=f"moves the value of a customer by, {currency}, mean of tiers")
+    figure.update_yaxes(showgrid=False, automargin=True)
+    return styled(figure, 120 + 34 * len(moved)).update_layout(bargap=0.35)
+
+
 def pit(histogram: pd.DataFrame, column: str) -> go.Figure:
     """Return the PIT histogram of one column; a right forecast has the height 1 in every bin."""
     low, high, mass = (histogram[c].astype(float) for c in ("bin_low", "bin_high", column))

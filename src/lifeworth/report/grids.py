@@ -21,6 +21,9 @@ class Cell:
 
 Row = list[Cell]
 
+KINDS = {"base": "somebody average"}
+"""Kinds of inputs under other names than their columns."""
+
 MEASURES = {
     "bias": "Bias",
     "rmse": "RMSE",
@@ -73,7 +76,10 @@ def _metric_cell(of: Metric, row: pd.Series, strong: bool) -> Cell:
     low, high = (row.get(f"{of.name}_{end}") for end in ("low", "high"))
     known = pd.notna(low) and pd.notna(high)
     interval = f"{shown(of, low)} to {shown(of, high)}" if known else ""
-    return Cell(text=shown(of, row[of.name]), small=interval, strong=strong)
+    apart = row.get(f"{of.name}_seeds_sd")
+    seeds = f"seeds ± {shown(of, apart).lstrip('+')}" if pd.notna(apart) else ""
+    small = "\n".join(text for text in (interval, seeds) if text)
+    return Cell(text=shown(of, row[of.name]), small=small, strong=strong)
 
 
 def deciles(frame: pd.DataFrame, *, cents: bool) -> Grid:
@@ -98,6 +104,36 @@ def tiers(frame: pd.DataFrame, currency: str) -> Grid:
     sums = [f"{kind.capitalize()}, {currency}" for kind in kinds]
     head = ["Tier", "Customers", *sums, *(f"{kind.capitalize()} each" for kind in kinds)]
     return Grid(head=head, groups={"": [_tier_row(row, kinds) for _, row in frame.iterrows()]})
+
+
+def reasons(frame: pd.DataFrame) -> Grid:
+    """Return what each kind of input adds to a customer, a column for each tier."""
+    tiers = list(dict.fromkeys(frame["tier"].astype(str)))
+    wide = frame.pivot(index="kind", columns="tier", values="mean")
+    kinds = list(dict.fromkeys(frame["kind"]))
+    rows = [
+        _row(KINDS.get(kind, kind), *(money(wide.loc[kind, tier], decimals=2) for tier in tiers))
+        for kind in kinds
+    ]
+    sums = [money(float(wide[tier].sum()), decimals=2) for tier in tiers]
+    return Grid(head=["", *tiers], groups={"": [*rows, _row("expected value", *sums)]})
+
+
+def treated(frame: pd.DataFrame, currency: str) -> Grid:
+    """Return one row per arm: customers, the forecast with it and without it, what happened."""
+    head = ["Arm", "Customers", f"With it, {currency}", "Without it", "Difference", "Actual"]
+    rows = [
+        _row(
+            row["arm"],
+            number(row["customers"]),
+            money(row["with_treatment"], decimals=2),
+            money(row["without_treatment"], decimals=2),
+            money(row["with_treatment"] - row["without_treatment"], decimals=2),
+            money(row["actual"], decimals=2),
+        )
+        for _, row in frame.iterrows()
+    ]
+    return Grid(head=head, groups={"": rows})
 
 
 def _tier_row(row: pd.Series, kinds: list[str]) -> Row:

@@ -121,8 +121,8 @@ def titled(of: Metric, currency: str = "") -> str:
 
 
 def without_ends(names: list[str]) -> list[str]:
-    """Return the names of metrics, in order, without the ends of their intervals."""
-    ends = {f"{name}_{end}" for name in names for end in ("low", "high")}
+    """Return the names of metrics, in order, without the ends of their intervals and their sds."""
+    ends = {f"{name}_{end}" for name in names for end in ("low", "high", "seeds_sd")}
     return [name for name in names if name not in ends]
 
 

@@ -48,7 +48,10 @@ class Section:
 
 def sections(evidence: Evidence) -> list[Section]:
     """Return the sections for which there is evidence."""
-    judged = (_holdout, _tracking, _calibration, _tiers, _alive, _pit, _by_segment, _backtest)
+    judged = (
+        *(_holdout, _tracking, _calibration, _tiers, _reasons, _treated),
+        *(_alive, _pit, _by_segment, _backtest),
+    )
     believed = (_posterior, _forest, _prior_predictive, _diagnostics, _chains, _curves, _params)
     return [made for make in judged + believed if (made := make(evidence)) is not None]
 
@@ -97,6 +100,28 @@ def _tiers(evidence: Evidence) -> Section | None:
     pictures = [Picture(title="", figure=figures.tiers(frame))]
     tables = {"": grids.tiers(frame, evidence.currency)}
     return Section(anchor="tiers", words=caption("tiers"), pictures=pictures, tables=tables)
+
+
+def _reasons(evidence: Evidence) -> Section | None:
+    frame = evidence.frame("reasons")
+    if frame is None:
+        return None
+    return Section(
+        anchor="reasons",
+        words=caption("reasons", currency=evidence.currency),
+        pictures=[Picture(title="", figure=figures.reasons(frame, evidence.currency))],
+        tables={"": grids.reasons(frame)},
+    )
+
+
+def _treated(evidence: Evidence) -> Section | None:
+    frame = evidence.frame("treated")
+    if frame is None:
+        return None
+    words = caption("treated", currency=evidence.currency)
+    return Section(
+        anchor="treated", words=words, tables={"": grids.treated(frame, evidence.currency)}
+    )
 
 
 def _alive(evidence: Evidence) -> Section | None:

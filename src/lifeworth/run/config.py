@@ -72,6 +72,7 @@ class RunConfig(BaseModel):
     baselines: dict[str, Recipe[Any]]
     hardware: Hardware
     seed: int = Field(ge=0)
+    seeds: Annotated[int, Field(ge=1, le=100)]
     resamples: PositiveInt
     segments: tuple[str, ...]
     tiers: Tiers

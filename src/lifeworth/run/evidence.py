@@ -16,8 +16,9 @@ from lifeworth.models.core import AliveGrid, Learns
 from lifeworth.report.evidence import Evidence, Totals
 from lifeworth.run import outputs
 from lifeworth.run.config import RunConfig
-from lifeworth.run.judging import Judged, Scored
+from lifeworth.run.judging import SEEDS_SD, Judged, Scored
 from lifeworth.run.outputs import by_cutoff, mean_card, of_segment
+from lifeworth.run.reasons import treated
 
 HOLDOUT = (
     *("purchases_mae", "purchases_rmse", "purchases_bias", "purchases_crps"),
@@ -32,7 +33,11 @@ CELLS = 40
 
 
 def evidence(
-    config: RunConfig, judged: Sequence[Sequence[Judged]], final: Scored, card: dict[str, Any]
+    config: RunConfig,
+    judged: Sequence[Sequence[Judged]],
+    final: Scored,
+    card: dict[str, Any],
+    reasons: pd.DataFrame | None,
 ) -> Evidence:
     """Return the evidence of a run.
 
@@ -45,6 +50,8 @@ def evidence(
     card
         The scorecard, and what else is to be told: device, acquired_earlier (customers whose first
         order lies before the window).
+    reasons
+        `run.reasons.by_tier`.
     """
     last = judged[-1][0]
     actual, frame = outcomes(last.future), last.scored.forecast.frame
@@ -78,6 +85,8 @@ def evidence(
         backtest=_backtest(model),
         by_segment=last.segments,
         curves=outputs.curves(final.fitted),
+        reasons=reasons,
+        treated=treated(last),
         **_learnt(final),
     )
 
@@ -126,6 +135,11 @@ def _notes(config: RunConfig, last: Judged, final: Scored, card: dict[str, Any])
             f"Tables of errors show means over {card['cuts']} cut-offs, with intervals between "
             f"them; the headline and the plots are of the last, {last.future.cutoff}."
         )
+    if config.seeds > 1:
+        notes.append(
+            f"Errors are means over {config.seeds} seeds from {config.seed} on, with the standard "
+            f"deviation between them; scores, plots and intervals are of seed {config.seed}."
+        )
     notes += final.fitted.notes()
     if card["value_is"] == "revenue":
         notes.append("Value is revenue: the source does not know what every order cost.")
@@ -157,7 +171,7 @@ def _holdout(judged: Sequence[Sequence[Judged]]) -> pd.DataFrame:
         kept = {
             f"{m}{end}": card[f"{m}{end}"]
             for m in HOLDOUT
-            for end in ("", "_low", "_high")
+            for end in ("", "_low", "_high", SEEDS_SD)
             if f"{m}{end}" in card
         }
         rows.append({"model": models[0].scored.name, **kept})

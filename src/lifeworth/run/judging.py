@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from lifeworth.asof.split import Future, History
@@ -11,6 +12,9 @@ from lifeworth.evaluate.bootstrap import Resampling
 from lifeworth.evaluate.scorecard import evaluate
 from lifeworth.evaluate.segments import segment_card, segment_table
 from lifeworth.models.core import Fitted, Forecast, Recipe
+
+SEEDS_SD = "_seeds_sd"
+"""Ends the name of a metric's standard deviation between seeds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +60,27 @@ def score(name: str, recipe: Recipe[Forecast], history: History, horizon: int, s
         seconds_fit=fit_done - began,
         seconds_score=time.perf_counter() - fit_done,
     )
+
+
+def over_seeds(card: dict[str, float], again: list[dict[str, float]]) -> dict[str, float]:
+    """Return the card with the mean of each metric over seeds, and <metric>_seeds_sd.
+
+    Parameters
+    ----------
+    card
+        Of the first seed; intervals and segments stay as they are.
+    again
+        Cards of the other seeds.
+    """
+    made = dict(card)
+    for name, value in card.items():
+        others = [float(other[name]) for other in again if name in other]
+        if "/" in name or name.endswith(("_low", "_high")) or len(others) < len(again):
+            continue
+        values = np.array([value, *others])
+        made[name] = float(values.mean())
+        made[f"{name}{SEEDS_SD}"] = float(values.std(ddof=1))
+    return made
 
 
 def judge(

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,17 @@ from lifeworth.report.terminal import print_summary
 from lifeworth.run import outputs, tracking
 from lifeworth.run.config import RunConfig, Split
 from lifeworth.run.evidence import evidence
-from lifeworth.run.judging import Judged, Scored, judge, score
+from lifeworth.run.judging import Judged, Scored, judge, over_seeds, score
 from lifeworth.run.progress import Steps, steps
+from lifeworth.run.reasons import by_tier, told
 from lifeworth.tables.core import Tables
 from lifeworth.tables.errors import InputError
+
+TIER = "tier"
+"""Among segments: the tier of the forecast, not a column of customers."""
+
+ONCE = Resampling(resamples=1)
+"""Of further seeds no intervals are shown."""
 
 
 def run(config: RunConfig, folder: Path) -> dict[str, Any]:
@@ -43,18 +51,22 @@ def run(config: RunConfig, folder: Path) -> dict[str, Any]:
         step("writing")
         card = outputs.scorecard([models[0] for models in judged], tables, data_hash)
         card["debug"] = config.names.debug or ""
+        reasons = told(final)
         scores = _with_tiers(config, final.forecast.frame)
         left = {
             outputs.SEGMENTS: outputs.segments(judged),
             outputs.BACKTEST: outputs.backtest(judged),
             outputs.CURVES: outputs.curves(final.fitted),
+            outputs.EXPLANATIONS: reasons.explanations,
         }
-        outputs.write(folder, card, scores, final.fitted, left)
-        told = {
+        full = pd.concat([scores, reasons.scores], axis=1)
+        outputs.write(folder, card, full, final.fitted, left)
+        facts = {
             "device": device,
             "acquired_earlier": _earlier(tables, judged[-1][0].scored.history),
         }
-        shown = evidence(config, judged, final, card | told)
+        why = by_tier(reasons.explanations, scores["tier"])
+        shown = evidence(config, judged, final, card | facts, why)
         report = write_report(shown, folder / outputs.REPORT)
     print_summary(shown, console, _short(report))
     with console.status("keeping the run in MLflow"):
@@ -94,12 +106,22 @@ def _judge_all(config: RunConfig, pair: tuple[History, Future], step: Steps) -> 
     """Judge the model, then the baselines."""
     history, future = pair
     resampling = Resampling(resamples=config.resamples, seed=config.seed)
-    labels = categories(history, config.segments) if config.segments else None
+    columns = [column for column in config.segments if column != TIER]
+    labels = categories(history, columns) if config.segments else None
     for name, recipe in {config.names.model: config.model, **config.baselines}.items():
         step(f"{future.cutoff}: {name}")
         scored = score(name, recipe, history, future.horizon, config.seed)
         step(f"{future.cutoff}: judging {name}")
-        yield judge(scored, future, resampling, labels)
+        own = labels
+        if labels is not None and TIER in config.segments:
+            tiers = _with_tiers(config, scored.forecast.frame)["tier"].astype("str")
+            own = labels.assign(**{TIER: tiers.to_numpy(dtype=object)})
+        judged = judge(scored, future, resampling, own)
+        again = [
+            judge(score(name, recipe, history, future.horizon, seed), future, ONCE).card
+            for seed in range(config.seed + 1, config.seed + config.seeds)
+        ]
+        yield replace(judged, card=over_seeds(judged.card, again)) if again else judged
 
 
 def _final(config: RunConfig, tables: Tables, judged: Scored, step: Steps) -> Scored:

@@ -13,7 +13,8 @@ import pandas as pd
 from lifeworth.evaluate.backtest import summarise
 from lifeworth.models import store
 from lifeworth.models.core import QUANTILES, Fitted, Forecast, Trains
-from lifeworth.run.judging import Judged
+from lifeworth.run.judging import SEEDS_SD, Judged
+from lifeworth.run.reasons import IN_CENTS
 from lifeworth.tables.core import Tables
 
 REPORT = "report.html"
@@ -22,23 +23,24 @@ FILES = ("scorecard.json", "scores.parquet", "params.json", "fitted")
 """What `write` always leaves, beside the report."""
 
 SEGMENTS, BACKTEST, CURVES = "segments.parquet", "backtest.parquet", "curves.parquet"
-"""What `write` leaves where there are segments, several models or cut-offs, and epochs."""
+EXPLANATIONS = "explanations.parquet"
+"""What `write` leaves where there are segments, several models or cut-offs, epochs, and reasons."""
 
-OPTIONAL = (SEGMENTS, BACKTEST, CURVES)
+OPTIONAL = (SEGMENTS, BACKTEST, CURVES, EXPLANATIONS)
 
 COUNTS = ("customers", "new_customers")
 """Numbers of a card that count rows, of which there is no mean."""
 
-MONEY = ("expected_value", "value_sd", *QUANTILES)
-"""Columns of scores.parquet in integer cents."""
+MONEY = ("expected_value", "value_sd", *QUANTILES, *IN_CENTS)
+"""Columns of scores.parquet in integer cents; those of `run.reasons` where a model has them."""
 
 
 def scorecard(judged: Sequence[Judged], tables: Tables, data_hash: str) -> dict[str, Any]:
     """Return the flat scorecard of a model.
 
     Over several cut-offs every metric is the mean, and <metric>_low and <metric>_high are the 90 %
-    t-interval between cut-offs (metrics of segments have none); counts of customers are those of
-    the last, seconds those of all.
+    t-interval between cut-offs (metrics of segments, and sds between seeds, have none); counts of
+    customers are those of the last, seconds those of all.
     """
     facts = {
         **{name: judged[-1].card[name] for name in COUNTS},
@@ -130,7 +132,7 @@ def write(
 
 def in_cents(scores: pd.DataFrame) -> pd.DataFrame:
     """Return the scores as they are stored: money in integer cents, tier as text."""
-    rounded = {c: scores[c].round().astype("int64") for c in MONEY}
+    rounded = {c: scores[c].round().astype("int64") for c in MONEY if c in scores}
     return scores.assign(**rounded, tier=scores["tier"].astype("str"))
 
 
@@ -143,12 +145,13 @@ def mean_card(judged: Sequence[Judged]) -> dict[str, Any]:
         return dict(judged[0].card)
     table = by_cutoff(judged)
     metric, segmented = table["metric"], of_segment(table["metric"])
-    own = ~segmented & ~metric.str.endswith(("_low", "_high")) & ~metric.isin(COUNTS)
+    spread = metric.str.endswith(SEEDS_SD)
+    own = ~segmented & ~spread & ~metric.str.endswith(("_low", "_high")) & ~metric.isin(COUNTS)
     card: dict[str, Any] = {}
     for row in summarise(table[own]).itertuples():
         ends = {f"{row.metric}_low": row.low, f"{row.metric}_high": row.high}
         card |= {str(row.metric): row.mean, **ends}
-    means = table[segmented].groupby("metric", sort=False)["value"].mean()
+    means = table[segmented | spread].groupby("metric", sort=False)["value"].mean()
     return card | means.to_dict()
 
 
