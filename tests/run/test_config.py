@@ -41,6 +41,7 @@ def plain(**changes: Any) -> dict[str, Any]:
         "tiers": {"VIP": 0.9, "High": 0.7, "Med": 0.4},
         "seed": 0,
         "title": None,
+        "seeds": 1,
         "resamples": 200,
         "segments": [],
         "tracking_uri": None,

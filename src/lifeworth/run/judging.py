@@ -13,6 +13,9 @@ from lifeworth.evaluate.scorecard import evaluate
 from lifeworth.evaluate.segments import segment_card, segment_table
 from lifeworth.models.core import Fitted, Forecast, Recipe
 
+COUNTS = ("customers", "new_customers")
+"""Numbers of a card that count rows, of which there is no mean."""
+
 SEEDS_SD = "_seeds_sd"
 """Ends the name of a metric's standard deviation between seeds."""
 
@@ -75,7 +78,8 @@ def over_seeds(card: dict[str, float], again: list[dict[str, float]]) -> dict[st
     made = dict(card)
     for name, value in card.items():
         others = [float(other[name]) for other in again if name in other]
-        if "/" in name or name.endswith(("_low", "_high")) or len(others) < len(again):
+        odd = name in COUNTS or "/" in name or name.endswith(("_low", "_high"))
+        if odd or len(others) < len(again):
             continue
         values = np.array([value, *others])
         made[name] = float(values.mean())

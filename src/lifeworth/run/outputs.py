@@ -13,7 +13,7 @@ import pandas as pd
 from lifeworth.evaluate.backtest import summarise
 from lifeworth.models import store
 from lifeworth.models.core import QUANTILES, Fitted, Forecast, Trains
-from lifeworth.run.judging import SEEDS_SD, Judged
+from lifeworth.run.judging import COUNTS, SEEDS_SD, Judged
 from lifeworth.run.reasons import IN_CENTS
 from lifeworth.tables.core import Tables
 
@@ -27,9 +27,6 @@ EXPLANATIONS = "explanations.parquet"
 """What `write` leaves where there are segments, several models or cut-offs, epochs, and reasons."""
 
 OPTIONAL = (SEGMENTS, BACKTEST, CURVES, EXPLANATIONS)
-
-COUNTS = ("customers", "new_customers")
-"""Numbers of a card that count rows, of which there is no mean."""
 
 MONEY = ("expected_value", "value_sd", *QUANTILES, *IN_CENTS)
 """Columns of scores.parquet in integer cents; those of `run.reasons` where a model has them."""

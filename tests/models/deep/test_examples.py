@@ -18,6 +18,7 @@ from lifeworth.models.deep.examples import (
     together,
     within,
 )
+from lifeworth.models.deep.heads import Heads
 from lifeworth.models.deep.inputs import learn_encoder
 from lifeworth.models.deep.taught import Study, Taught, factors
 
@@ -250,17 +251,27 @@ def targets_of(purchases, value, seen=None):
     return Targets(n, v, np.ones(n.shape, dtype=bool) if seen is None else np.array(seen)[:, None])
 
 
-def test_factors_turn_the_mean_of_positive_value_into_the_mean_of_all_who_buy():
-    """Of buyers worth 4, 2, 0 and -1 the mean is 5/4, of the positive ones 3."""
-    found = factors(targets_of([1, 2, 1, 1, 0], [4.0, 2.0, 0.0, -1.0, 0.0]))
-    assert found == pytest.approx([(5 / 4) / 3], rel=1e-12)
+def heads_like(targets, members=2):
+    """Return heads that expect a value of sqrt(e) from each customer, half of whom buy."""
+    shape = (members, *targets.value.shape)
+    each = (np.full(shape, x, dtype=np.float32) for x in (0.0, 1.0, 1.0, np.log(2.0), 1.0))
+    return Heads(*each)
 
 
-def test_factors_are_of_what_is_over_and_1_without_returns():
-    assert factors(targets_of([1, 1, 1], [4.0, 2.0, -5.0], [True, True, False])).tolist() == [1.0]
-    assert factors(targets_of([0, 0], [0.0, 0.0])).tolist() == [1.0]
+def test_factors_make_what_is_expected_what_was_seen():
+    targets = targets_of([1, 2, 1, 1, 0], [4.0, 2.0, 0.0, -1.0, 0.0])
+    found = factors(heads_like(targets), targets)
+    assert found == pytest.approx([1.0 / np.exp(0.5)], rel=1e-6)  # 5 seen of 5 sqrt(e) expected
+
+
+def test_factors_are_of_what_is_over_and_1_where_nobody_bought():
+    targets = targets_of([1, 1, 1], [4.0, 2.0, 900.0], [True, True, False])
+    assert factors(heads_like(targets), targets) == pytest.approx([3.0 / np.exp(0.5)], rel=1e-6)
+    silent = targets_of([0, 0], [0.0, 0.0])
+    assert factors(heads_like(silent), silent).tolist() == [1.0]
 
 
 def test_returns_that_leave_nothing_are_refused_with_a_remedy():
+    targets = targets_of([1, 1], [10.0, -9.5])
     with pytest.raises(FitError, match=r"leave 5% of the positive value .*credibility"):
-        factors(targets_of([1, 1], [10.0, -9.5]))
+        factors(heads_like(targets), targets)

@@ -39,9 +39,9 @@ HISTORY_NET = {
     "uncertainty": "ensemble", "conformal": False,
 }  # fmt: skip
 RECIPES = {
-    "lstm": LstmZiln(**HISTORY_NET),
+    "lstm": LstmZiln(**HISTORY_NET, borrow=False, blend=0.0, shuffled=False),
     "wide_and_deep": WideAndDeepZiln(
-        **HISTORY_NET, columns=("country",), borrow=False, blind=0.25
+        **HISTORY_NET, columns=("country",), borrow=False, blend=0.0, blind=0.25
     ),
     "graph": GraphSage(
         **STUDY, **NET, neighbours="co_purchase", most_neighbours=20, rounds=1, columns=(),
@@ -49,7 +49,8 @@ RECIPES = {
     ),
     "rollout": LstmRollout(**NET),
     "trees": GbmTwoStage(
-        **STUDY, columns=(), borrow=False, trees=10, leaves=4, learning_rate=0.1, fewest=10,
+        **STUDY, columns=(), borrow=False, blend=0.0, trees=10,
+        leaves=4, learning_rate=0.1, fewest=10,
         members=2, draws=40,
     ),
 }  # fmt: skip

@@ -1,11 +1,11 @@
 """An ensemble with a BG/NBD: a share of the futures is of it, the others are of the networks."""
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
-from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic import AfterValidator, Field
 
 from lifeworth.asof.split import History
 from lifeworth.models.core import Draws, Expectations, Forecast, forecast
@@ -14,7 +14,7 @@ from lifeworth.models.deep.inputs import Encoder
 EXPECTED = ("expected_purchases", "p_alive", "p_active", "expected_value")
 
 
-def _borrowed(share: float, info: ValidationInfo) -> float:
+def _borrowed(share: float, info: Any) -> float:
     """Refuse to blend where nothing is borrowed."""
     if share and not info.data.get("borrow", False):
         raise ValueError(f"{share:g} is a share of a BG/NBD that borrow=false leaves out; set 0")
@@ -49,7 +49,8 @@ def blended(own: Forecast, other: Forecast | None, share: float) -> Forecast:
         a, b = own.draws(rows), other.draws(rows)
         size = a.value.shape[1]
         kept = size - round(size * share)
-        return Draws(*(np.hstack([x[:, :kept], y[:, kept:]]) for x, y in zip(a, b, strict=True)))
+        every = np.arange(kept) * size // max(kept, 1)  # members' futures stand one after another
+        return Draws(*(np.hstack([x[:, every], y[:, kept:]]) for x, y in zip(a, b, strict=True)))
 
     means = ((1.0 - share) * first[c].to_numpy() + share * last[c].to_numpy() for c in EXPECTED)
     purchases, alive, active, value = means

@@ -136,8 +136,7 @@ def _widths(
         made,
         encoder=made.encoder.at(inner),
         weights=found.judged,
-        factor=_factor(plan, made.shape, found.judged, early, (0, made.seed)),
-        passes=0,
+        factor=_factor(plan, made.shape, found.judged, early, (made.passes, made.seed)),
     )
     told = known.score(inner, horizon).frame[list(QUANTILES)].to_numpy(np.float64)
     value = taught.judged.targets.value[:, 0].astype(np.float64)
