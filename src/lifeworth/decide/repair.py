@@ -1,0 +1,240 @@
+"""Whole customers from prices: the ones near a threshold are decided exactly, by HiGHS.
+
+At good prices nearly every class has one best arm by far. The few others, the core (Balas and Zemel
+1980), make a small linear program within what the rest leaves of the limits. Its prices are better
+than those it began with; its few fractions, with the classes nearest to a threshold, make a smaller
+integer program.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy import optimize, sparse
+
+from lifeworth.decide.classes import ByArm, Classes, Room
+from lifeworth.decide.prices import Theta, smoothed, upper_bound
+
+Which = Int[np.ndarray, " core"]
+"""Classes of a core."""
+
+CORE = 4000
+"""Classes of the linear program."""
+
+KERNEL = 250
+"""Classes of the integer program."""
+
+ROUNDS = 4
+"""Linear programs, at most, one after the other's prices."""
+
+NODES = 300
+"""Nodes of the integer program, at most: a number and no time, so that results repeat."""
+
+CLOSE = 1e-7
+"""A relative gap at which looking on ends."""
+
+SLACK = 1e-12
+"""What the budget may be overdrawn by, in parts of all that is spent: float64 adds no better."""
+
+
+class Bounded(NamedTuple):
+    """An assignment if one was found, the prices of the least upper bound, and that bound."""
+
+    counts: ByArm | None
+    theta: Theta
+    bound: float
+
+
+class Program(NamedTuple):
+    """Rows and columns of a core: a column for each possible pair of a class and an arm."""
+
+    worth: Float[np.ndarray, " pairs"]
+    most: Float[np.ndarray, " pairs"]
+    rows: sparse.csc_array
+    limits: Float[np.ndarray, " rows"]
+    pairs: tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]
+
+
+class Sizes(NamedTuple):
+    """How many classes the two programs take."""
+
+    core: int = CORE
+    kernel: int = KERNEL
+
+
+def solved(classes: Classes, room: Room, sizes: Sizes) -> Bounded:
+    """Return the best assignment found within `room`, whole customers, with prices and bound."""
+    relaxed, fractions = _relaxed(classes, room, sizes.core)
+    if relaxed.counts is None:
+        return relaxed
+    near = _nearest(classes, relaxed.theta, sizes.kernel)
+    which = np.union1d(near, np.flatnonzero(fractions))
+    fixed = np.rint(relaxed.counts)
+    fixed[:, which] = 0.0
+    return relaxed._replace(counts=_whole(classes, room, (fixed, which), relaxed.bound))
+
+
+def worth(classes: Classes, counts: ByArm) -> float:
+    """Return the value of an assignment."""
+    return float((np.where(counts > 0, classes.value, 0.0) * counts).sum())
+
+
+def within(classes: Classes, room: Room, counts: ByArm) -> bool:
+    """Say whether an assignment keeps to the limits."""
+    spent, taken = classes.cost * counts, counts.sum(axis=1)
+    over = spent.sum() - room.budget
+    return bool(
+        over <= SLACK * (abs(room.budget) + np.abs(spent).sum())
+        and np.all(taken <= room.caps)
+        and np.all(taken >= room.minimums)
+        and np.all(counts.sum(axis=0) <= classes.weight)
+    )
+
+
+def _relaxed(
+    classes: Classes, room: Room, core: int
+) -> tuple[Bounded, Bool[np.ndarray, " classes"]]:
+    theta = smoothed(classes, room)
+    best = Bounded(None, theta, upper_bound(classes, room, theta))
+    broken = np.zeros(len(classes.weight), dtype=bool)
+    for _ in range(ROUNDS):
+        found, whole = _grown(classes, room, best.theta, core)
+        if found is None:
+            break
+        counts, theta = found
+        broken = np.any(np.abs(counts - np.rint(counts)) > 1e-6, axis=0)
+        bound, before = upper_bound(classes, room, theta), best.bound
+        better = bound < before
+        best = Bounded(counts, theta if better else best.theta, min(bound, before))
+        gap = best.bound - worth(classes, counts)
+        if whole or not better or gap <= CLOSE * abs(best.bound):
+            break
+    return best, broken
+
+
+def _grown(
+    classes: Classes, room: Room, theta: Theta, core: int
+) -> tuple[tuple[ByArm, Theta] | None, bool]:
+    """Solve the linear program of a core that grows until it can keep the limits.
+
+    Returns also whether the core was everything.
+    """
+    size = core
+    while True:
+        which = _nearest(classes, theta, size)
+        fixed = _chosen(classes, theta)
+        fixed[:, which] = 0.0
+        found = _linear(classes, room, fixed, which)
+        whole = len(which) == len(classes.weight)
+        if found is not None or whole:
+            return found, whole
+        size = 4 * max(size, 1)
+
+
+def _linear(
+    classes: Classes, room: Room, fixed: ByArm, which: Which
+) -> tuple[ByArm, Theta] | None:
+    program, arms = _program(classes, room, fixed, which), len(room.caps)
+    if not len(program.worth):
+        feasible = np.all(program.limits >= 0)
+        return (fixed, np.zeros(arms + 1)) if feasible else None
+    bounds = np.stack((np.zeros_like(program.most), program.most), axis=1)
+    found = optimize.linprog(
+        -program.worth, program.rows, program.limits, bounds=bounds, method="highs-ds"
+    )
+    if found.status != 0:
+        return None
+    counts = fixed.copy()
+    counts[program.pairs] = found.x
+    price = np.maximum(-found.ineqlin.marginals[: 2 * arms + 1], 0.0)
+    return counts, np.concatenate((price[:1], price[1 : arms + 1] - price[arms + 1 :]))
+
+
+def _whole(
+    classes: Classes, room: Room, core: tuple[ByArm, Which], bound: float
+) -> ByArm | None:
+    """Solve the integer program; its budget shrinks by what rounding has overdrawn, if it has."""
+    fixed, which = core
+    less = 0.0
+    for _ in range(4):
+        program = _program(classes, room._replace(budget=room.budget - less), fixed, which)
+        counts = fixed.copy()
+        counts[program.pairs] = _integers(program, bound)
+        if not np.all(np.isfinite(counts)):
+            return None
+        if within(classes, room, counts):
+            return counts
+        over = (classes.cost * counts).sum() - room.budget
+        less = 2.0 * less + 2.0 * max(float(over), 0.0)
+    return None
+
+
+def _integers(program: Program, bound: float) -> Float[np.ndarray, " pairs"]:
+    if not len(program.worth):
+        return program.worth
+    found = optimize.milp(
+        -program.worth,
+        integrality=np.ones(len(program.worth)),
+        bounds=optimize.Bounds(0.0, program.most),
+        constraints=optimize.LinearConstraint(program.rows, ub=program.limits),
+        options={"node_limit": NODES, "mip_rel_gap": _near_enough(program, bound)},
+    )
+    return np.full(len(program.worth), np.nan) if found.x is None else np.rint(found.x)
+
+
+def _near_enough(program: Program, bound: float) -> float:
+    """Return the gap of the core that is CLOSE / 10 of the whole."""
+    most = float(np.abs(program.worth) @ program.most)
+    return min(0.1 * CLOSE * abs(bound) / most, 0.01) if most > 0 else 0.0
+
+
+def _program(classes: Classes, room: Room, fixed: ByArm, which: Which) -> Program:
+    """Return the program of classes `which`, within what `fixed` leaves.
+
+    Rows: the budget, the cap of each arm, the minimum of each (negated), the customers of each
+    class.
+    """
+    arm, place = np.nonzero(np.isfinite(classes.value[:, which]))
+    of, arms = which[place], len(room.caps)
+    one, column = np.ones(len(arm)), np.arange(len(arm))
+    entries = np.concatenate((classes.cost[arm, of], one, -one, one))
+    rows = np.concatenate((0 * arm, 1 + arm, 1 + arms + arm, 1 + 2 * arms + place))
+    shape = (1 + 2 * arms + len(which), len(arm))
+    taken = fixed.sum(axis=1)
+    limits = (
+        [room.budget - (classes.cost * fixed).sum()],
+        room.caps - taken,
+        taken - room.minimums,
+        classes.weight[which],
+    )
+    matrix = sparse.csc_array((entries, (rows, np.tile(column, 4))), shape=shape)
+    return Program(
+        classes.value[arm, of], classes.weight[of], matrix, np.concatenate(limits), (arm, of)
+    )
+
+
+def _nearest(classes: Classes, theta: Theta, size: int) -> Which:
+    """Return the `size` classes whose best choice is least ahead of the second."""
+    if size >= len(classes.weight):
+        return np.arange(len(classes.weight))
+    margin = np.empty(len(classes.weight))
+    for block in classes.blocks():
+        two = np.partition(np.pad(_scores(classes, theta, block), ((0, 1), (0, 0))), -2, axis=0)
+        margin[block] = two[-1] - two[-2]
+    return np.sort(np.argsort(margin, kind="stable")[:size])
+
+
+def _chosen(classes: Classes, theta: Theta) -> ByArm:
+    """Return the best choice of all classes at these prices; of equal ones nobody, the first arm."""
+    counts = np.zeros_like(classes.value)
+    for block in classes.blocks():
+        scores = _scores(classes, theta, block)
+        arm, column = scores.argmax(axis=0), np.arange(scores.shape[1])
+        counts[:, block][arm, column] = np.where(
+            scores[arm, column] > 0, classes.weight[block], 0.0
+        )
+    return counts
+
+
+def _scores(classes: Classes, theta: Theta, block: slice) -> ByArm:
+    return classes.value[:, block] - theta[0] * classes.cost[:, block] - theta[1:, None]
