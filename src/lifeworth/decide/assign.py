@@ -18,6 +18,10 @@ Chosen = Int[np.ndarray, " customers"]
 Arms = Float[np.ndarray, " arms"]
 
 
+NOTHING = 1e-9
+"""A gap of this many mean values of a pair is rounding."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Certificate:
     """How good an assignment is, and what its limits cost.
@@ -29,7 +33,7 @@ class Certificate:
     upper_bound
         No assignment within the limits is worth more: the Lagrangian dual at the prices below.
     gap
-        What is lost at most, as a share of the upper bound.
+        What is lost at most, as a share of the upper bound; 0 below 1e-9 of a mean value.
     budget_price
         What one more unit of budget is worth, to first order; 0 if the budget does not bind.
     cap_prices, minimum_prices
@@ -143,7 +147,7 @@ def _certificate(
         value=scale[0] * value,
         spend=scale[1] * float((classes.cost * counts).sum()),
         upper_bound=scale[0] * bound,
-        gap=max(bound - value, 0.0) / bound if bound > 0 else 0.0,
+        gap=(bound - value) / bound if bound - value > NOTHING else 0.0,
         budget_price=scale[0] / scale[1] * float(found.theta[0]),
         cap_prices=np.maximum(arms, 0.0),
         minimum_prices=np.maximum(-arms, 0.0),

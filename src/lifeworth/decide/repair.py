@@ -13,7 +13,8 @@ from jaxtyping import Bool, Float, Int
 from scipy import optimize, sparse
 
 from lifeworth.decide.classes import ByArm, Classes, Room
-from lifeworth.decide.prices import Theta, smoothed, upper_bound
+from lifeworth.decide.prices import TEMPERATURES, Theta, smoothed, upper_bound
+from lifeworth.decide.quiet import without_chatter
 
 Which = Int[np.ndarray, " core"]
 """Classes of a core."""
@@ -24,6 +25,12 @@ CORE = 4000
 KERNEL = 250
 """Classes of the integer program."""
 
+EQUAL = 1e-9
+"""What scores may differ by and be equal, in units of the mean value."""
+
+GOLDEN = 0.6180339887498949
+"""Multiples of it fill the unit interval evenly (Weyl): they round shares, and sums stay right."""
+
 ROUNDS = 4
 """Linear programs, at most, one after the other's prices."""
 
@@ -32,6 +39,9 @@ NODES = 300
 
 CLOSE = 1e-7
 """A relative gap at which looking on ends."""
+
+WHOLE = 1e-6
+"""How far from a whole number HiGHS may leave one."""
 
 SLACK = 1e-12
 """What the budget may be overdrawn by, in parts of all that is spent: float64 adds no better."""
@@ -45,10 +55,18 @@ class Bounded(NamedTuple):
     bound: float
 
 
+class Ties(NamedTuple):
+    """How choices that are equal, to within `width`, are shared: as the smoothing shares them."""
+
+    theta: Theta
+    width: float
+
+
 class Program(NamedTuple):
     """Rows and columns of a core: a column for each possible pair of a class and an arm."""
 
     worth: Float[np.ndarray, " pairs"]
+    least: Float[np.ndarray, " pairs"]
     most: Float[np.ndarray, " pairs"]
     rows: sparse.csc_array
     limits: Float[np.ndarray, " rows"]
@@ -69,9 +87,8 @@ def solved(classes: Classes, room: Room, sizes: Sizes) -> Bounded:
         return relaxed
     near = _nearest(classes, relaxed.theta, sizes.kernel)
     which = np.union1d(near, np.flatnonzero(fractions))
-    fixed = np.rint(relaxed.counts)
-    fixed[:, which] = 0.0
-    return relaxed._replace(counts=_whole(classes, room, (fixed, which), relaxed.bound))
+    start = np.floor(relaxed.counts + WHOLE)
+    return relaxed._replace(counts=_whole(classes, room, (start, which), relaxed.bound))
 
 
 def worth(classes: Classes, counts: ByArm) -> float:
@@ -94,26 +111,28 @@ def within(classes: Classes, room: Room, counts: ByArm) -> bool:
 def _relaxed(
     classes: Classes, room: Room, core: int
 ) -> tuple[Bounded, Bool[np.ndarray, " classes"]]:
-    theta = smoothed(classes, room)
-    best = Bounded(None, theta, upper_bound(classes, room, theta))
+    """Return an assignment with a few fractions, the better prices, and which have fractions."""
+    soft = smoothed(classes, room)
+    best = Bounded(None, soft, upper_bound(classes, room, soft))
     broken = np.zeros(len(classes.weight), dtype=bool)
-    for _ in range(ROUNDS):
-        found, whole = _grown(classes, room, best.theta, core)
+    for number in range(ROUNDS):
+        # At first what is left open by the smoothing is tied; from then on only what is equal.
+        ties = Ties(soft, EQUAL if number else 2 * TEMPERATURES[-1])
+        found, whole = _grown(classes, room, (best.theta, ties), core)
         if found is None:
             break
         counts, theta = found
-        broken = np.any(np.abs(counts - np.rint(counts)) > 1e-6, axis=0)
         bound, before = upper_bound(classes, room, theta), best.bound
-        better = bound < before
-        best = Bounded(counts, theta if better else best.theta, min(bound, before))
-        gap = best.bound - worth(classes, counts)
-        if whole or not better or gap <= CLOSE * abs(best.bound):
+        broken = np.any(np.abs(counts - np.rint(counts)) > WHOLE, axis=0)
+        best = Bounded(counts, theta if bound < before else best.theta, min(bound, before))
+        close = best.bound - worth(classes, counts) <= CLOSE * abs(best.bound)
+        if whole or close or (number and bound >= before):
             break
     return best, broken
 
 
 def _grown(
-    classes: Classes, room: Room, theta: Theta, core: int
+    classes: Classes, room: Room, prices: tuple[Theta, Ties], core: int
 ) -> tuple[tuple[ByArm, Theta] | None, bool]:
     """Solve the linear program of a core that grows until it can keep the limits.
 
@@ -121,8 +140,8 @@ def _grown(
     """
     size = core
     while True:
-        which = _nearest(classes, theta, size)
-        fixed = _chosen(classes, theta)
+        which = _nearest(classes, prices[0], size)
+        fixed = _chosen(classes, *prices)
         fixed[:, which] = 0.0
         found = _linear(classes, room, fixed, which)
         whole = len(which) == len(classes.weight)
@@ -138,7 +157,7 @@ def _linear(
     if not len(program.worth):
         feasible = np.all(program.limits >= 0)
         return (fixed, np.zeros(arms + 1)) if feasible else None
-    bounds = np.stack((np.zeros_like(program.most), program.most), axis=1)
+    bounds = np.stack((program.least, program.most), axis=1)
     found = optimize.linprog(
         -program.worth, program.rows, program.limits, bounds=bounds, method="highs-ds"
     )
@@ -154,12 +173,12 @@ def _whole(
     classes: Classes, room: Room, core: tuple[ByArm, Which], bound: float
 ) -> ByArm | None:
     """Solve the integer program; its budget shrinks by what rounding has overdrawn, if it has."""
-    fixed, which = core
+    start, which = core
     less = 0.0
     for _ in range(4):
-        program = _program(classes, room._replace(budget=room.budget - less), fixed, which)
-        counts = fixed.copy()
-        counts[program.pairs] = _integers(program, bound)
+        program = _program(classes, room._replace(budget=room.budget - less), start, which)
+        counts = start.copy()
+        counts[program.pairs] += _integers(program, bound)
         if not np.all(np.isfinite(counts)):
             return None
         if within(classes, room, counts):
@@ -172,24 +191,25 @@ def _whole(
 def _integers(program: Program, bound: float) -> Float[np.ndarray, " pairs"]:
     if not len(program.worth):
         return program.worth
-    found = optimize.milp(
-        -program.worth,
-        integrality=np.ones(len(program.worth)),
-        bounds=optimize.Bounds(0.0, program.most),
-        constraints=optimize.LinearConstraint(program.rows, ub=program.limits),
-        options={"node_limit": NODES, "mip_rel_gap": _near_enough(program, bound)},
-    )
+    with without_chatter():
+        found = optimize.milp(
+            -program.worth,
+            integrality=np.ones(len(program.worth)),
+            bounds=optimize.Bounds(program.least, program.most),
+            constraints=optimize.LinearConstraint(program.rows, ub=program.limits),
+            options={"node_limit": NODES, "mip_rel_gap": _near_enough(program, bound)},
+        )
     return np.full(len(program.worth), np.nan) if found.x is None else np.rint(found.x)
 
 
 def _near_enough(program: Program, bound: float) -> float:
     """Return the gap of the core that is CLOSE / 10 of the whole."""
-    most = float(np.abs(program.worth) @ program.most)
+    most = float(np.abs(program.worth) @ (program.most - program.least))
     return min(0.1 * CLOSE * abs(bound) / most, 0.01) if most > 0 else 0.0
 
 
 def _program(classes: Classes, room: Room, fixed: ByArm, which: Which) -> Program:
-    """Return the program of classes `which`, within what `fixed` leaves.
+    """Return the program of what classes `which` take on top of `fixed`, within what that leaves.
 
     Rows: the budget, the cap of each arm, the minimum of each (negated), the customers of each
     class.
@@ -200,16 +220,17 @@ def _program(classes: Classes, room: Room, fixed: ByArm, which: Which) -> Progra
     entries = np.concatenate((classes.cost[arm, of], one, -one, one))
     rows = np.concatenate((0 * arm, 1 + arm, 1 + arms + arm, 1 + 2 * arms + place))
     shape = (1 + 2 * arms + len(which), len(arm))
-    taken = fixed.sum(axis=1)
+    taken, already = fixed.sum(axis=1), fixed[arm, of]
     limits = (
         [room.budget - (classes.cost * fixed).sum()],
         room.caps - taken,
         taken - room.minimums,
-        classes.weight[which],
+        classes.weight[which] - fixed[:, which].sum(axis=0),
     )
     matrix = sparse.csc_array((entries, (rows, np.tile(column, 4))), shape=shape)
+    most = classes.weight[of] - already
     return Program(
-        classes.value[arm, of], classes.weight[of], matrix, np.concatenate(limits), (arm, of)
+        classes.value[arm, of], -already, most, matrix, np.concatenate(limits), (arm, of)
     )
 
 
@@ -224,16 +245,33 @@ def _nearest(classes: Classes, theta: Theta, size: int) -> Which:
     return np.sort(np.argsort(margin, kind="stable")[:size])
 
 
-def _chosen(classes: Classes, theta: Theta) -> ByArm:
-    """Return the best choice of all classes at these prices; of equal ones nobody, the first arm."""
+def _chosen(classes: Classes, theta: Theta, ties: Ties) -> ByArm:
+    """Return the best choice of all classes at these prices; ties are shared."""
     counts = np.zeros_like(classes.value)
     for block in classes.blocks():
-        scores = _scores(classes, theta, block)
-        arm, column = scores.argmax(axis=0), np.arange(scores.shape[1])
-        counts[:, block][arm, column] = np.where(
-            scores[arm, column] > 0, classes.weight[block], 0.0
-        )
+        scores = np.pad(_scores(classes, theta, block), ((0, 1), (0, 0)))
+        open_ = scores >= scores.max(axis=0) - ties.width
+        shares = open_.astype(float)
+        tied = np.flatnonzero(open_.sum(axis=0) > 1)
+        shares[:, tied] = _shares(classes, ties.theta, tied + block.start) * open_[:, tied]
+        shares /= shares.sum(axis=0)
+        counts[:, block] = _rounded(shares, classes.weight[block], block.start)
     return counts
+
+
+def _shares(classes: Classes, theta: Theta, which: Which) -> Float[np.ndarray, "choices core"]:
+    """Return the soft choices of classes, the last of them nobody; none is 0."""
+    cost = theta[0] * classes.cost[:, which] + theta[1:, None]
+    scores = np.pad(classes.value[:, which] - cost, ((0, 1), (0, 0))) / TEMPERATURES[-1]
+    return np.exp(np.maximum(scores - scores.max(axis=0), -50.0))
+
+
+def _rounded(
+    shares: Float[np.ndarray, "choices block"], weight: Float[np.ndarray, " block"], start: int
+) -> ByArm:
+    dither = (GOLDEN * np.arange(start, start + len(weight))) % 1.0
+    ends = np.floor(weight * np.cumsum(shares, axis=0)[:-1] + dither + EQUAL)
+    return np.diff(ends, axis=0, prepend=np.floor(dither + EQUAL)[None])
 
 
 def _scores(classes: Classes, theta: Theta, block: slice) -> ByArm:
