@@ -29,8 +29,11 @@ SAMPLE = 100_000
 STEPS = 12
 """Newton steps at one temperature, at most."""
 
-ROUNDING = 4e-12
-"""What the sums of a bound may be off by, in parts of what was added up."""
+PAIR = 1e-15
+"""What the score of a pair may be off by, in parts of what it is a difference of."""
+
+SUM = 2e-12
+"""What a sum of millions may be off by, in parts of it."""
 
 
 class Point(NamedTuple):
@@ -59,14 +62,16 @@ def upper_bound(classes: Classes, room: Room, theta: Theta) -> float:
 
     The dual at `theta`, and on top of it what rounding may have taken.
     """
+    p = theta[1:, None]
     dual, size = _linear(room, theta), theta[0] * abs(room.budget)
     size += float(np.abs(theta[1:]) @ np.maximum(room.caps, room.minimums))
     for block in classes.blocks():
-        weight, cost = classes.weight[block], theta[0] * classes.cost[:, block]
-        worth = (classes.value[:, block] - cost - theta[1:, None]).max(axis=0, initial=0.0)
-        dual += float(weight @ worth)
-        size += float(weight @ (np.abs(cost).max(axis=0, initial=0.0) + worth))
-    return dual + ROUNDING * size
+        cost = theta[0] * classes.cost[:, block]
+        scores = classes.value[:, block] - cost - p
+        scores += PAIR * (2.0 * np.abs(cost) + 2.0 * np.abs(p) + np.maximum(scores, 0.0))
+        worth = float(classes.weight[block] @ scores.max(axis=0, initial=0.0))
+        dual, size = dual + worth, size + worth
+    return float(dual + SUM * size)
 
 
 def _sample(classes: Classes, room: Room) -> tuple[Classes, Room]:

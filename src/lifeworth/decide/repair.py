@@ -31,7 +31,10 @@ EQUAL = 1e-9
 GOLDEN = 0.6180339887498949
 """Multiples of it fill the unit interval evenly (Weyl): they round shares, and sums stay right."""
 
-ROUNDS = 4
+LARGEST = 64_000
+"""Classes to which the linear program grows where it is not needed to keep limits."""
+
+ROUNDS = 6
 """Linear programs, at most, one after the other's prices."""
 
 NODES = 300
@@ -118,36 +121,37 @@ def _relaxed(
     for number in range(ROUNDS):
         # At first what is left open by the smoothing is tied; from then on only what is equal.
         ties = Ties(soft, EQUAL if number else 2 * TEMPERATURES[-1])
-        found, whole = _grown(classes, room, (best.theta, ties), core)
+        found, size = _grown(classes, room, (best.theta, ties), core)
         if found is None:
             break
         counts, theta = found
         bound, before = upper_bound(classes, room, theta), best.bound
         broken = np.any(np.abs(counts - np.rint(counts)) > WHOLE, axis=0)
         best = Bounded(counts, theta if bound < before else best.theta, min(bound, before))
-        close = best.bound - worth(classes, counts) <= CLOSE * abs(best.bound)
-        if whole or close or (number and bound >= before):
+        open_ = best.bound - worth(classes, counts)
+        if size >= len(classes.weight) or open_ <= CLOSE * abs(best.bound):
             break
+        # No better prices from this core: it has too few of those that are tied.
+        core = size if bound < before else min(4 * size, max(size, LARGEST))
     return best, broken
 
 
 def _grown(
     classes: Classes, room: Room, prices: tuple[Theta, Ties], core: int
-) -> tuple[tuple[ByArm, Theta] | None, bool]:
-    """Solve the linear program of a core that grows until it can keep the limits.
+) -> tuple[tuple[ByArm, Theta] | None, int]:
+    """Solve the linear program of a core that grows until it can keep the limits; return its size.
 
-    Returns also whether the core was everything.
+    None if even the program of all cannot.
     """
-    size = core
+    size = max(core, 1)
     while True:
         which = _nearest(classes, prices[0], size)
         fixed = _chosen(classes, *prices)
         fixed[:, which] = 0.0
         found = _linear(classes, room, fixed, which)
-        whole = len(which) == len(classes.weight)
-        if found is not None or whole:
-            return found, whole
-        size = 4 * max(size, 1)
+        if found is not None or size >= len(classes.weight):
+            return found, size
+        size *= 4
 
 
 def _linear(
@@ -235,14 +239,40 @@ def _program(classes: Classes, room: Room, fixed: ByArm, which: Which) -> Progra
 
 
 def _nearest(classes: Classes, theta: Theta, size: int) -> Which:
-    """Return the `size` classes whose best choice is least ahead of the second."""
+    """Return `size` classes whose best choice is least ahead of the second.
+
+    Half of them nearest of all, half nearest for their pair of choices, so that where very many are
+    equally near no pair of arms goes without.
+    """
     if size >= len(classes.weight):
         return np.arange(len(classes.weight))
+    margin, pair = _margins(classes, theta)
+    order = np.argsort(margin, kind="stable")
+    by_pair = order[np.argsort(pair[order], kind="stable")]
+    starts = np.flatnonzero(np.diff(pair[by_pair], prepend=-1))
+    place = np.arange(len(order)) - np.repeat(starts, np.diff(starts, append=len(order)))
+    turn = by_pair[np.argsort(place, kind="stable")]
+    half = (size + 1) // 2
+    rest = turn[~np.isin(turn, order[:half])]
+    return np.sort(np.concatenate((order[:half], rest[: size - half])))
+
+
+def _margins(
+    classes: Classes, theta: Theta
+) -> tuple[Float[np.ndarray, " classes"], Int[np.ndarray, " classes"]]:
+    """Return how far the best choice is ahead of the second, and a number of these two."""
     margin = np.empty(len(classes.weight))
+    pair = np.empty(len(classes.weight), dtype=np.int64)
     for block in classes.blocks():
-        two = np.partition(np.pad(_scores(classes, theta, block), ((0, 1), (0, 0))), -2, axis=0)
-        margin[block] = two[-1] - two[-2]
-    return np.sort(np.argsort(margin, kind="stable")[:size])
+        scores = np.pad(_scores(classes, theta, block), ((0, 1), (0, 0)))
+        column = np.arange(scores.shape[1])
+        first = scores.argmax(axis=0)
+        best = scores[first, column]
+        scores[first, column] = -np.inf
+        second = scores.argmax(axis=0)
+        margin[block] = best - scores[second, column]
+        pair[block] = len(scores) * first + second
+    return margin, pair
 
 
 def _chosen(classes: Classes, theta: Theta, ties: Ties) -> ByArm:
