@@ -104,7 +104,9 @@ def _distinct(
     return first, of, weight
 
 
-def _hash(rows: Float[np.ndarray, "columns customers"], odd: int) -> UInt64[np.ndarray, " customers"]:
+def _hash(
+    rows: Float[np.ndarray, "columns customers"], odd: int
+) -> UInt64[np.ndarray, " customers"]:
     mixed = np.zeros(rows.shape[1], dtype=np.uint64)
     for row in rows:
         mixed ^= np.ascontiguousarray(row).view(np.uint64)

@@ -1,4 +1,4 @@
-"""Can the minimums of arms and the budget be kept at all, and if not, what could be?"""
+"""Whether minimums of arms and the budget can be kept at all, and if not, what could be."""
 
 import numpy as np
 from jaxtyping import Bool, Float

@@ -13,6 +13,9 @@ from lifeworth.tables.errors import InputError
 Pairs = Float[np.ndarray, "customers arms"]
 """A number of each customer and arm."""
 
+AnyPairs = Float[np.ndarray, "_ _"]
+"""The same, of a shape that `checked` compares, to say what is wrong in words."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
@@ -28,7 +31,7 @@ class Limits:
         The least customers of each arm. None: none.
     """
 
-    budget: float | None = None
+    budget: float | int | None = None
     caps: Sequence[int | None] | None = None
     minimums: Sequence[int] | None = None
 
@@ -55,8 +58,8 @@ class Offers:
     """
 
     value: Pairs
-    cost: Pairs
-    evidence: Pairs | None = None
+    cost: AnyPairs
+    evidence: AnyPairs | None = None
     ids: pd.Index | None = None
 
     def possible(self) -> Bool[np.ndarray, "customers arms"]:
@@ -106,9 +109,7 @@ def _check_ids(ids: pd.Index | None, customers: int) -> None:
     if ids is None:
         return
     if len(ids) != customers:
-        raise InputError(
-            f"assign: {customers:,} customers but {len(ids):,} ids; give one for each"
-        )
+        raise InputError(f"assign: {customers:,} customers but {len(ids):,} ids; give one for each")
     twice = np.flatnonzero(ids.duplicated())
     if len(twice):
         raise InputError(

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 from lifeworth.decide.classes import Classes, Room
 
 Theta = Float[np.ndarray, " prices"]
-"""The price of the budget, then of every arm: of its cap if positive, of its minimum if negative."""
+"""The price of the budget, then of every arm: a cap's if positive, a minimum's if negative."""
 
 TEMPERATURES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003)
 """Of the smoothing, in units of the mean value of the best arm."""

@@ -28,10 +28,13 @@ KERNEL = 250
 EQUAL = 1e-9
 """What scores may differ by and be equal, in units of the mean value."""
 
+OPEN = 8.0
+"""What scores may differ by and be left open by the smoothing, in units of its temperature."""
+
 GOLDEN = 0.6180339887498949
 """Multiples of it fill the unit interval evenly (Weyl): they round shares, and sums stay right."""
 
-LARGEST = 64_000
+LARGEST = 16_000
 """Classes to which the linear program grows where it is not needed to keep limits."""
 
 ROUNDS = 6
@@ -45,6 +48,9 @@ CLOSE = 1e-7
 
 WHOLE = 1e-6
 """How far from a whole number HiGHS may leave one."""
+
+ENOUGH = 1e-5
+"""A relative gap at which the core is not made larger."""
 
 SLACK = 1e-12
 """What the budget may be overdrawn by, in parts of all that is spent: float64 adds no better."""
@@ -120,19 +126,21 @@ def _relaxed(
     broken = np.zeros(len(classes.weight), dtype=bool)
     for number in range(ROUNDS):
         # At first what is left open by the smoothing is tied; from then on only what is equal.
-        ties = Ties(soft, EQUAL if number else 2 * TEMPERATURES[-1])
+        ties = Ties(soft, EQUAL if number else OPEN * TEMPERATURES[-1])
         found, size = _grown(classes, room, (best.theta, ties), core)
         if found is None:
             break
         counts, theta = found
         bound, before = upper_bound(classes, room, theta), best.bound
         broken = np.any(np.abs(counts - np.rint(counts)) > WHOLE, axis=0)
-        best = Bounded(counts, theta if bound < before else best.theta, min(bound, before))
-        open_ = best.bound - worth(classes, counts)
-        if size >= len(classes.weight) or open_ <= CLOSE * abs(best.bound):
+        better = bound < before
+        best = Bounded(counts, theta if better else best.theta, min(bound, before))
+        done = size >= len(classes.weight) or (not better and size >= LARGEST)
+        gap = best.bound - worth(classes, counts)
+        if done or gap <= (CLOSE if better else ENOUGH) * abs(best.bound):
             break
         # No better prices from this core: it has too few of those that are tied.
-        core = size if bound < before else min(4 * size, max(size, LARGEST))
+        core = size if better else 4 * size
     return best, broken
 
 
@@ -154,9 +162,7 @@ def _grown(
         size *= 4
 
 
-def _linear(
-    classes: Classes, room: Room, fixed: ByArm, which: Which
-) -> tuple[ByArm, Theta] | None:
+def _linear(classes: Classes, room: Room, fixed: ByArm, which: Which) -> tuple[ByArm, Theta] | None:
     program, arms = _program(classes, room, fixed, which), len(room.caps)
     if not len(program.worth):
         feasible = np.all(program.limits >= 0)
@@ -173,9 +179,7 @@ def _linear(
     return counts, np.concatenate((price[:1], price[1 : arms + 1] - price[arms + 1 :]))
 
 
-def _whole(
-    classes: Classes, room: Room, core: tuple[ByArm, Which], bound: float
-) -> ByArm | None:
+def _whole(classes: Classes, room: Room, core: tuple[ByArm, Which], bound: float) -> ByArm | None:
     """Solve the integer program; its budget shrinks by what rounding has overdrawn, if it has."""
     start, which = core
     less = 0.0
