@@ -125,26 +125,29 @@ def test_prices_of_the_seed():
 # ---- against HiGHS
 
 
-@st.composite
-def problems(draw):
-    rng = np.random.default_rng(draw(st.integers(0, 10_000)))
-    shape = (draw(st.integers(1, 14)), draw(st.integers(1, 4)))
+def problem(seed):
+    """Return a random problem of a few customers; half have whole numbers, and so ties."""
+    rng = np.random.default_rng(seed)
+    shape = (int(rng.integers(1, 15)), int(rng.integers(1, 5)))
     value, cost = rng.normal(1, 2, shape), rng.normal(0.7, 1, shape)
-    if draw(st.booleans()):
+    if rng.random() < 0.5:
         value, cost = np.round(value), np.round(cost)
-    evidence = rng.normal(1, 1, shape) if draw(st.booleans()) else None
+    evidence = rng.normal(1, 1, shape) if rng.random() < 0.5 else None
     caps = [int(k) for k in rng.integers(0, shape[0] + 1, shape[1])]
-    minimums = [int(rng.integers(0, k + 1)) // 3 for k in caps] if draw(st.booleans()) else None
+    minimums = [int(rng.integers(0, k + 1)) // 3 for k in caps] if rng.random() < 0.5 else None
     spent = np.abs(cost).sum() / shape[1]
-    budget = draw(st.sampled_from([None, 0.0, -0.1 * spent, 0.1 * spent, 0.5 * spent]))
+    budget = [None, 0.0, -0.1 * spent, 0.1 * spent, 0.5 * spent][int(rng.integers(5))]
     limits = Limits(budget=budget, caps=caps, minimums=minimums)
     return Offers(value=value, cost=cost, evidence=evidence), limits
 
 
+seeds = st.integers(0, 1_000_000)
+
+
 @settings(max_examples=60, deadline=None)
-@given(problems(), st.sampled_from([Sizes(), TINY, Sizes(core=0, kernel=0)]))
-def test_small_problems_against_highs(problem, sizes):
-    offers, limits = problem
+@given(seeds, st.sampled_from([Sizes(), TINY, Sizes(core=0, kernel=0)]))
+def test_small_problems_against_highs(seed, sizes):
+    offers, limits = problem(seed)
     best = optimum(offers, limits)
     if best is None:
         with pytest.raises(InputError, match=r"could be kept|give at least that"):
@@ -218,9 +221,9 @@ def test_any_prices_bound_the_optimum(theta):
 
 
 @settings(max_examples=25, deadline=None)
-@given(problems(), st.randoms(use_true_random=False))
-def test_the_order_of_customers_does_not_matter(problem, random):
-    offers, limits = problem
+@given(seeds, st.randoms(use_true_random=False))
+def test_the_order_of_customers_does_not_matter(seed, random):
+    offers, limits = problem(seed)
     if optimum(offers, limits) is None:
         return
     ids = np.arange(len(offers.value))
@@ -336,8 +339,6 @@ def test_numbers_that_are_none_are_refused(change, message):
         ({"budget": np.nan}, "the budget is nan; give a finite number"),
         ({"caps": (1, 2)}, "3 arms but 2 caps"),
         ({"caps": (1, 2, -1)}, "caps of arm 2 is -1; give a whole number"),
-        ({"minimums": (1, None, 0)}, "minimums of arm 1 is None"),
-        ({"minimums": (0.5, 0, 0)}, "minimums of arm 0 is 0.5"),
         ({"caps": (1, 2, 3), "minimums": (0, 3, 0)}, "arm 1 has a cap of 2 and a minimum of 3"),
         ({"minimums": (12, 0, 0)}, "12 customers of arm 0, and 11 have a value"),
         ({"minimums": (5, 5, 3)}, "13 customers of arms 0, 1, 2 together, and 12 have"),

@@ -26,7 +26,8 @@ def check_counts(
         )
     bits = 2 ** np.arange(len(arms))
     pattern = bits @ open_[arms].astype(np.int64)
-    some_of = _inside(np.bincount(pattern, weights=weight, minlength=2 ** len(arms)))
+    each = np.bincount(pattern, weights=weight, minlength=2 ** len(arms))
+    some_of = _inside(each.astype(float))
     # customers to whom nothing of a set is possible are those whose arms are all outside of it
     reached = weight.sum() - some_of[::-1]
     member = (np.arange(2 ** len(arms))[:, None] & bits) > 0

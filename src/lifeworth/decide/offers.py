@@ -114,7 +114,7 @@ def _check_ids(ids: pd.Index | None, customers: int) -> None:
     if len(twice):
         raise InputError(
             f"assign: {len(twice):,} of {customers:,} ids are there before, first at row "
-            f"{twice[0]} ({ids[twice[0]]!r}); give each customer one row"
+            f"{twice[0]} ({ids[twice[0]]}); give each customer one row"
         )
 
 
