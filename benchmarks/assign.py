@@ -117,8 +117,8 @@ def linear(task: Task) -> dict[str, Any]:
 def first_order(task: Task) -> dict[str, Any]:
     """Solve the linear program of all pairs with PDLP."""
     with task.stage("import"):
-        from ortools.pdlp import solve_log_pb2, solvers_pb2
-        from ortools.pdlp.python import pdlp
+        from ortools.pdlp import solve_log_pb2, solvers_pb2  # pyright: ignore[reportMissingImports]
+        from ortools.pdlp.python import pdlp  # pyright: ignore[reportMissingImports]
     offers, limits = _read(task)
     with task.stage(STAGE):
         import numpy as np
@@ -171,7 +171,8 @@ def _program(offers: "Offers", limits: "Limits") -> tuple[Any, Any, Any]:
     one = np.ones(len(arm))
     matrix = sparse.csr_array((np.concatenate((cost, one, one)), (rows, pair)))
     caps = np.array(limits.cap_of_each(arms), dtype=float)
-    most = np.concatenate(([limits.budget], caps, np.ones(place.max() + 1)))
+    budget = np.array([limits.budget], dtype=float)
+    most = np.concatenate((budget, caps, np.ones(place.max() + 1)))
     return offers.value[customer, arm], matrix, most
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Int
+from jaxtyping import Int
 
 from lifeworth.decide.assign import Certificate, assign
 from lifeworth.decide.offers import Limits, Offers
@@ -70,7 +70,7 @@ def plan(
     arm, names = pd.factorize(offers["arm"], sort=True)
     _check_pairs(offers, customer, arm, len(names))
     value, cost, low = _wide(offers, (customer, arm), (len(ids), len(names)))
-    limits = _limits(names, budget, caps or {}, minimums or {})
+    limits = _limits(list(names), budget, caps or {}, minimums or {})
     given = Offers(value=value, cost=cost, evidence=low, ids=pd.Index(ids))
     found = assign(given, limits)
     some = found.arm >= 0
@@ -82,21 +82,20 @@ def plan(
         "cost": np.where(some, cost[np.arange(len(ids)), found.arm], 0.0),
         "reason": _reasons(given, found.arm),
     })  # fmt: skip
-    return Plan(customers, _arms(names, limits, found.certificate), found.certificate)
+    return Plan(customers, _arms(list(names), limits, found.certificate), found.certificate)
 
 
 def _reasons(offers: Offers, arm: Int[np.ndarray, " customers"]) -> pd.Categorical:
     possible, worth = offers.possible(), offers.value > 0
     open_ = np.where(possible, offers.value, -np.inf)
     best = open_[np.arange(len(arm)), arm] >= open_.max(axis=1)
-    cases: list[Bool[np.ndarray, " customers"]] = [
-        (arm >= 0) & best, arm >= 0, possible.any(axis=1), worth.any(axis=1),
-    ]  # fmt: skip
+    some = arm >= 0
+    cases = [some & best, some, np.any(possible, axis=1), np.any(worth, axis=1)]
     codes = np.select(cases, range(len(cases)), len(cases))
     return pd.Categorical.from_codes(codes, categories=list(REASONS))
 
 
-def _arms(names: pd.Index, limits: Limits, certificate: Certificate) -> pd.DataFrame:
+def _arms(names: list[str], limits: Limits, certificate: Certificate) -> pd.DataFrame:
     return pd.DataFrame({
         "arm": pd.Series(names, dtype="str"),
         "customers": certificate.customers,
@@ -123,7 +122,7 @@ def _wide(
 
 
 def _limits(
-    names: pd.Index,
+    names: list[str],
     budget: float | int | None,
     caps: Mapping[str, int],
     minimums: Mapping[str, int],

@@ -203,8 +203,8 @@ def _integers(program: Program, bound: float) -> Float[np.ndarray, " pairs"]:
         found = optimize.milp(
             -program.worth,
             integrality=np.ones(len(program.worth)),
-            bounds=optimize.Bounds(program.least, program.most),
-            constraints=optimize.LinearConstraint(program.rows, ub=program.limits),
+            bounds=(program.least, program.most),
+            constraints=(program.rows, np.full(len(program.limits), -np.inf), program.limits),
             options={"node_limit": NODES, "mip_rel_gap": _near_enough(program, bound)},
         )
     return np.full(len(program.worth), np.nan) if found.x is None else np.rint(found.x)
