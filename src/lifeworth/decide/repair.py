@@ -124,40 +124,44 @@ def _relaxed(
     soft = smoothed(classes, room)
     best = Bounded(None, soft, upper_bound(classes, room, soft))
     broken = np.zeros(len(classes.weight), dtype=bool)
-    for number in range(ROUNDS):
-        # At first what is left open by the smoothing is tied; from then on only what is equal.
-        ties = Ties(soft, EQUAL if number else OPEN * TEMPERATURES[-1])
-        found, size = _grown(classes, room, (best.theta, ties), core)
+    for _ in range(ROUNDS):
+        # What the smoothing leaves open is tied at its own prices; at others only what is equal.
+        ties = Ties(soft, OPEN * TEMPERATURES[-1] if best.theta is soft else EQUAL)
+        most = len(classes.weight) if best.counts is None else LARGEST
+        found, size = _grown(classes, room, (best.theta, ties), (core, most))
         if found is None:
             break
         counts, theta = found
         bound, before = upper_bound(classes, room, theta), best.bound
-        broken = np.any(np.abs(counts - np.rint(counts)) > WHOLE, axis=0)
+        if best.counts is None or worth(classes, counts) >= worth(classes, best.counts):
+            best = best._replace(counts=counts)
         better = bound < before
-        best = Bounded(counts, theta if better else best.theta, min(bound, before))
+        best = best._replace(theta=theta, bound=bound) if better else best
         done = size >= len(classes.weight) or (not better and size >= LARGEST)
         gap = best.bound - worth(classes, counts)
         if done or gap <= (CLOSE if better else ENOUGH) * abs(best.bound):
             break
         # No better prices from this core: it has too few of those that are tied.
         core = size if better else 4 * size
+    if best.counts is not None:
+        broken = np.any(np.abs(best.counts - np.rint(best.counts)) > WHOLE, axis=0)
     return best, broken
 
 
 def _grown(
-    classes: Classes, room: Room, prices: tuple[Theta, Ties], core: int
+    classes: Classes, room: Room, prices: tuple[Theta, Ties], sizes: tuple[int, int]
 ) -> tuple[tuple[ByArm, Theta] | None, int]:
     """Solve the linear program of a core that grows until it can keep the limits; return its size.
 
-    None if even the program of all cannot.
+    None if even the largest one cannot.
     """
-    size = max(core, 1)
+    size = max(sizes[0], 1)
     while True:
         which = _nearest(classes, prices[0], size)
         fixed = _chosen(classes, *prices)
         fixed[:, which] = 0.0
         found = _linear(classes, room, fixed, which)
-        if found is not None or size >= len(classes.weight):
+        if found is not None or size >= min(sizes[1], len(classes.weight)):
             return found, size
         size *= 4
 
