@@ -22,6 +22,7 @@ SIDES = {
     "pooling": {f"lifeworth, {pooling}" for pooling in ("partial", "none", "complete")},
     "coverage": {f"lifeworth, {how}" for how in ("mle", "laplace", "nuts", "hierarchical laplace")},
     "calibration": {f"lifeworth, {how}" for how in ("laplace", "svi", "nuts")},
+    "assign": {"lifeworth", "greedy", "HiGHS", "HiGHS, linear"},
 }
 LONG = ("fit", "summary", "pareto", "posterior", "pooling", "coverage", "calibration")
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in LONG]
