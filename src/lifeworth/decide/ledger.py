@@ -302,7 +302,8 @@ class Ledger:
     def _frame(self, asked: sa.Executable) -> pd.DataFrame:
         with self.engine.connect() as connection:
             answer = connection.execute(asked)
-            frame = pd.DataFrame(answer.all(), columns=list(answer.keys()))
+            # Tuples: pandas would ask each of SQLAlchemy's rows what it is.
+            frame = pd.DataFrame(list(map(tuple, answer)), columns=list(answer.keys()))
         return _typed(frame)
 
 
