@@ -12,7 +12,7 @@ from benchmarks.measure import ROOT
 
 PACKAGES = (
     "lifeworth", "lifetimes", "autograd", "duckdb", "ibis-framework", "jax", "jaxlib", "numpy",
-    "pandas", "pyarrow", "scipy",
+    "pandas", "pyarrow", "scipy", "sqlalchemy",
 )  # fmt: skip
 
 LOAD_BEFORE = os.getloadavg()[0]

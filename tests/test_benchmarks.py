@@ -23,8 +23,9 @@ SIDES = {
     "coverage": {f"lifeworth, {how}" for how in ("mle", "laplace", "nuts", "hierarchical laplace")},
     "calibration": {f"lifeworth, {how}" for how in ("laplace", "svi", "nuts")},
     "assign": {"lifeworth", "greedy", "HiGHS", "HiGHS, linear"},
+    "ledger": {f"lifeworth, {how}" for how in ("at once", "again", "killed")},
 }
-LONG = ("fit", "summary", "pareto", "posterior", "pooling", "coverage", "calibration")
+LONG = ("fit", "summary", "pareto", "posterior", "pooling", "coverage", "calibration", "ledger")
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in LONG]
 
 
@@ -137,3 +138,13 @@ def test_calibration_keeps_ranks_and_pictures(small):
         counts = [cell["counts"] for cells in told["cells"].values() for cell in cells.values()]
         assert {sum(some) for some in counts} == {4}
         assert set(told["failed"].values()) == {0}
+
+
+@pytest.mark.slow
+def test_a_ledger_that_was_killed_lost_and_moved_nobody(small):
+    (case,) = small("ledger")["cases"]
+    checks = case["checks"]
+    wrong = ("rows_lost", "rows_reassigned", "customers_missing", "customers_twice")
+    assert [checks[name] for name in wrong] == [0] * 4
+    assert checks["uniform_p"] > 1e-3
+    assert checks["parts_p"] > 1e-3
