@@ -145,8 +145,59 @@ TREATMENTS = Schema(
     },
 )  # fmt: skip
 
-SCHEMAS = {s.name: s for s in (ORDERS, ORDER_LINES, CUSTOMERS, PRODUCTS, EVENTS, TREATMENTS)}
-"""Every canonical table by name."""
+OUTCOMES = Schema(
+    name="outcomes",
+    meaning="one row per customer and campaign: what the customer did while it ran",
+    key=("customer_id", "campaign_id"),
+    columns={
+        "customer_id": _id("who"),
+        "campaign_id": _id("in which campaign"),
+        "responded": Column(dtype="boolean", meaning="did what the campaign asks for, as buying"),
+        "redeemed": Column(dtype="boolean", meaning="used what the arm offers; no in the control"),
+        "value_cents": Column(dtype="int64", meaning="value before the discount, cents"),
+    },
+)  # fmt: skip
+
+FEATURES = Schema(
+    name="features",
+    meaning="one row per customer and campaign; columns known before the arm was drawn",
+    key=("customer_id", "campaign_id"),
+    columns={
+        "customer_id": _id("who"),
+        "campaign_id": _id("in which campaign"),
+        "known_at": _time("from when on the columns were known"),
+    },
+)
+
+ARMS = Schema(
+    name="arms",
+    meaning="one row per campaign and arm; what it costs and how many may get it",
+    key=("campaign_id", "arm"),
+    columns={
+        "campaign_id": _id("in which campaign"),
+        "arm": _id("what is given; the control need not be there, it costs nothing"),
+        "contact_cents": _cents("cost of the contact of one customer"),
+        "discount_cents": _cents("taken off by a redemption"),
+        "discount_share": Column(
+            dtype="float64", meaning="given by a redemption as a share of its value", at_least=0
+        ),
+        "funded_share": Column(
+            dtype="float64", meaning="of that, what a supplier pays", at_least=0, at_most=1
+        ),
+        "cap": Column(
+            dtype="int64", meaning="customers who may get it at most", nullable=True, at_least=0
+        ),
+    },
+)  # fmt: skip
+
+SCHEMAS = {
+    s.name: s
+    for s in (
+        *(ORDERS, ORDER_LINES, CUSTOMERS, PRODUCTS, EVENTS, TREATMENTS),
+        *(OUTCOMES, FEATURES, ARMS),
+    )
+}
+"""Every canonical table by name: those of a store, and those of `tables.campaign`."""
 
 TIME_COLUMN = {
     "orders": "ordered_at",

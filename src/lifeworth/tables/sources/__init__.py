@@ -1,7 +1,9 @@
 """Where tables come from: a class per source, by the name that data=... takes."""
 
 from lifeworth.tables.sources.cdnow import Cdnow
+from lifeworth.tables.sources.charitable_matching import CharitableMatching
 from lifeworth.tables.sources.files import Files
+from lifeworth.tables.sources.hillstrom import Hillstrom
 from lifeworth.tables.sources.online_retail import OnlineRetail
 from lifeworth.tables.sources.online_retail_ii import OnlineRetailII
 from lifeworth.tables.sources.shape import Source
@@ -16,3 +18,9 @@ SOURCES: dict[str, type[Source]] = {
     "files": Files,
     "simulated": Simulated,
 }
+
+CAMPAIGNS: dict[str, type[CharitableMatching] | type[Hillstrom]] = {
+    "charitable_matching": CharitableMatching,
+    "hillstrom": Hillstrom,
+}
+"""Sources of randomised campaigns, whose `load` returns a `tables.campaign.Campaign`."""
