@@ -79,7 +79,8 @@ def test_shapley_values_agree_with_captum():
     wanted = wanted.reshape(4, 5)
     added = shapley(worth, 3)[1]
     for group, column in ((0, 0), (1, 2), (2, 3)):
-        assert added[group] == pytest.approx(wanted[:, column].numpy(), abs=1e-12)
+        # captum adds up in single precision
+        assert added[group] == pytest.approx(wanted[:, column].numpy(), abs=1e-6)
 
 
 @pytest.fixture(scope="module")
