@@ -29,7 +29,7 @@ the start is in the results."""
 
 ORDER = (
     "summary", "fit", "score", "pareto", "posterior", "posterior_scores", "pooling",
-    "coverage", "calibration", "cold_start", "end_to_end",
+    "coverage", "calibration", "networks", "cold_start", "end_to_end",
 )  # fmt: skip
 
 
