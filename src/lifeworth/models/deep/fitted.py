@@ -84,12 +84,16 @@ class FittedNets:
 
     def made(self, history: History) -> Made:
         """Return the heads of every customer of `history`; value in cents."""
-        nets, ids, parts = list(loaded(self._net, self.weights)), [], []
-        for known, inputs in self.read(history):
-            ids.append(known)
-            parts.append(heads_of(nets, inputs, self.loss, self.passes, self.seed))
-        heads = Heads(*(np.concatenate(p, axis=1) for p in zip(*parts, strict=True)))
-        return Made(np.concatenate(ids), self.in_cents(heads), self.horizons)
+        nets = list(loaded(self._net, self.weights))
+        found = [
+            (known, heads_of(nets, inputs, self.loss, self.passes, self.seed))
+            for known, inputs in self.read(history)
+        ]
+        ids = np.concatenate([known for known, _ in found])
+        columns = [list(column) for column in zip(*(heads for _, heads in found), strict=True)]
+        found.clear()  # a column at a time, so that all are never there twice
+        heads = Heads(*(np.concatenate(columns.pop(0), axis=1) for _ in Heads._fields))
+        return Made(ids, self.in_cents(heads), self.horizons)
 
     def read(self, history: History) -> Iterator[tuple[np.ndarray, Inputs]]:
         """Yield customer_id and inputs, some customers at a time."""
