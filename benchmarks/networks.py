@@ -44,7 +44,7 @@ ORDERS = """
 
 def main(words: list[str] | None = None) -> None:
     """Measure."""
-    arguments = parser(str(__doc__), repeats=1)
+    arguments = parser(str(__doc__), repeats=3)
     arguments.add_argument("--customers", type=int, default=100_000, help="to learn from")
     arguments.add_argument("--scored", type=int, default=1_000_000)
     arguments.add_argument("--draws", type=int, default=500, help="futures of each who is scored")
@@ -56,7 +56,7 @@ def main(words: list[str] | None = None) -> None:
     draws = 20 if given.small else given.draws
     sizes = {"customers": scored, "draws": draws, "days": 90, "seed": given.seed}
     cases = [learning({**learnt, "shortest": shortest}, repeats) for shortest in (1, 52)]
-    record(NAME, [*cases, scoring(sizes, repeats)], given.results, STAGE)
+    record(NAME, [*cases, scoring(sizes)], given.results, STAGE)
 
 
 def learning(sizes: Sizes, repeats: int) -> Case:
@@ -78,14 +78,14 @@ def learning(sizes: Sizes, repeats: int) -> Case:
     return Case(sizes, costs, speed | losses | told)
 
 
-def scoring(sizes: Sizes, repeats: int) -> Case:
-    """Measure a forecast."""
+def scoring(sizes: Sizes) -> Case:
+    """Measure a forecast, once."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         run = partial(in_process, folder=folder, sizes=sizes, cache=folder / "cache")
         made = run(shop).told
         run(learn)
-        costs = take_turns([Side("lifeworth, score", lambda _: run(score), repeats)])
+        costs = take_turns([Side("lifeworth, score", lambda _: run(score), 1)])
     own = costs["lifeworth, score"]
     rate = sizes["customers"] / own["stages"][STAGE]["wall_seconds"]
     aims = {"aim_mib": AIM_MIB, "aim_met": own["peak_mib"] < AIM_MIB}

@@ -68,9 +68,7 @@ def train(  # noqa: PLR0913  # what is trained, on what and how: one call each f
     InputError
         If the hardware is not there.
     """
-    from lifeworth.engines.loop import (
-        fit,
-    )  # Lightning: seconds and memory that scoring does without
+    from lifeworth.engines.loop import fit  # Lightning: scoring does without its seconds
 
     hardware = accelerator()
     last = training.epochs if epochs is None else epochs

@@ -1,12 +1,14 @@
 """A fitted ensemble of networks that read histories."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from lifeworth.asof.sequence import streamed
+from lifeworth.asof.sequence import read_part, spill
 from lifeworth.asof.split import History
 from lifeworth.asof.summary import epoch_day
 from lifeworth.models.core import Forecast, Parameter, fitted
@@ -100,11 +102,13 @@ class FittedNets:
         clock, wide = self.encoder.wide(history)
         base = self.encoder.base(history)
         at, cutoff = 0, epoch_day(history.cutoff)
-        for seen in streamed(history, self.encoder.most, STREAMED):
-            rows = slice(at, at + len(seen.customer_id))
-            inputs = self.encoder.inputs(seen, (clock[rows], wide[rows], base[rows]), cutoff)
-            yield seen.customer_id, inputs
-            at = rows.stop
+        with TemporaryDirectory() as folder:  # a stream would keep its memory until it ends
+            for part in spill(history, self.encoder.most, Path(folder), STREAMED):
+                seen = read_part(part)
+                rows = slice(at, at + len(seen.customer_id))
+                inputs = self.encoder.inputs(seen, (clock[rows], wide[rows], base[rows]), cutoff)
+                yield seen.customer_id, inputs
+                at = rows.stop
 
     def in_cents(self, heads: Heads) -> Heads:
         """Return heads whose value is in cents, returns taken off."""
