@@ -3,11 +3,12 @@
 The network is that of `deep_lstm_ziln`. It takes one epoch over customers with 1 to 52 events, and
 over customers who have all 52: with lifeworth, and with a plain PyTorch loop, which pads all to
 the longest and shuffles. The peer takes network and loss from lifeworth, so that the loops alone
-differ: "work" has Lightning and batches of like length on one side, and neither on the other; the
-process of the peer imports as much. Then members trained on a small part of a shop score all of it,
-from the file of orders to a forecast of 90 days with its futures; that has no peer.
+differ: "work" has Lightning and batches of like length on one side, and neither on the other. Then
+members trained on a small part of a shop score all of it, from the file of orders to a forecast of
+90 days with its futures; that has no peer.
 """
 
+import importlib
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -134,6 +135,8 @@ def ours(task: Task) -> dict[str, Any]:
         from lifeworth.engines.training import train
         from lifeworth.models.deep.batches import ExampleBatches
         from lifeworth.models.deep.losses import OBJECTIVES
+
+        importlib.import_module("lifeworth.engines.loop")  # and Lightning; `train` would, too
     with task.stage("read"):
         examples, how = _examples(task), _recipe()
         net, cost = _net(how, task), OBJECTIVES[how.loss].cost
@@ -154,6 +157,7 @@ def plain(task: Task) -> dict[str, Any]:
     with task.stage("read"):
         examples, how = _examples(task), _recipe()
         net, cost = _net(how, task), OBJECTIVES[how.loss].cost
+        torch.manual_seed(task.sizes["seed"])
         n, size, lesson = task.sizes["customers"], how.training.batch, how.training
     with task.stage(STAGE):
         seen = padded(examples.inputs, np.arange(n))
