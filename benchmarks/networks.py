@@ -130,8 +130,6 @@ def make(task: Task) -> dict[str, Any]:
 def ours(task: Task) -> dict[str, Any]:
     """Take an epoch with lifeworth."""
     with task.stage("import"):
-        import torch
-
         from lifeworth.engines.training import train
         from lifeworth.models.deep.batches import ExampleBatches
         from lifeworth.models.deep.losses import OBJECTIVES
@@ -143,7 +141,7 @@ def ours(task: Task) -> dict[str, Any]:
     with task.stage(STAGE):
         batches = ExampleBatches(examples, how.training.batch)
         done = train(net, cost, batches, how.training, task.sizes["seed"], epochs=1)
-    return {"loss": float(done.curve["loss"].iloc[-1]), "threads": torch.get_num_threads()}
+    return {"loss": float(done.curve["loss"].iloc[-1]), **_torch()}
 
 
 def plain(task: Task) -> dict[str, Any]:
@@ -175,7 +173,7 @@ def plain(task: Task) -> dict[str, Any]:
             torch.nn.utils.clip_grad_norm_(net.parameters(), lesson.clip)
             optimiser.step()
             losses.append(float(loss.detach()))
-    return {"loss": float(np.mean(losses)), "threads": torch.get_num_threads()}
+    return {"loss": float(np.mean(losses)), **_torch()}
 
 
 def _examples(task: Task) -> "Examples":
@@ -206,6 +204,12 @@ def _net(how: "LstmZiln", task: Task) -> "HistoryNet":
     )
     with seeded(task.sizes["seed"]):
         return HistoryNet(shape).train()
+
+
+def _torch() -> dict[str, Any]:
+    import torch
+
+    return {"threads": torch.get_num_threads(), "torch": torch.__version__}
 
 
 def _recipe(**changes: Any) -> "LstmZiln":
@@ -267,7 +271,6 @@ def score(task: Task) -> dict[str, Any]:
     """Score all customers."""
     with task.stage("import"):
         import numpy as np
-        import torch
 
         from lifeworth.engines.device import use
         from lifeworth.models.deep.fitted import FittedNets
@@ -284,7 +287,7 @@ def score(task: Task) -> dict[str, Any]:
         "scored": len(frame),
         "members": len(next(iter(fitted.weights.values()))),
         "finite": bool(np.isfinite(numbers).all()),
-        "threads": torch.get_num_threads(),
+        **_torch(),
     }
 
 
