@@ -104,16 +104,21 @@ def heads_of(
     nets: Sequence[nn.Module], inputs: Inputs, loss: LossName, passes: int = 0, seed: int = 0
 ) -> Heads:
     """Return the heads of each network; with `passes`, of the first one with dropout so often."""
-    order = np.argsort(inputs.length, kind="stable")  # those of like length together: less padding
-    groups = [order[i : i + SCORED] for i in range(0, len(order), SCORED)]
+    groups = alike(inputs)
     raw = (
         [_raw(net, inputs, groups) for net in nets]
         if not passes
         else _dropped(nets[0], inputs, groups, (passes, seed))
     )
     sorted_heads = OBJECTIVES[loss].read(torch.stack(raw))
-    back = np.argsort(order, kind="stable")
+    back = np.argsort(np.concatenate(groups))
     return Heads(*(part.numpy()[:, back] for part in sorted_heads))
+
+
+def alike(inputs: Inputs) -> list[Int[np.ndarray, " rows"]]:
+    """Return the rows that a network reads at once: customers of like length, to pad little."""
+    order = np.argsort(inputs.length, kind="stable")
+    return [order[i : i + SCORED] for i in range(0, len(order), SCORED)]
 
 
 def _raw(
