@@ -20,6 +20,9 @@ from lifeworth.models.deep.losses import OBJECTIVES, LossName
 Weights = dict[str, np.ndarray]
 """By name; the first axis is that of the members."""
 
+Groups = list[Int[np.ndarray, " _"]]
+"""Rows of customers whom a network reads at once."""
+
 SCORED = 4_096
 """Customers a network reads at once."""
 
@@ -115,15 +118,13 @@ def heads_of(
     return Heads(*(part.numpy()[:, back] for part in sorted_heads))
 
 
-def alike(inputs: Inputs) -> list[Int[np.ndarray, " rows"]]:
+def alike(inputs: Inputs) -> Groups:
     """Return the rows that a network reads at once: customers of like length, to pad little."""
     order = np.argsort(inputs.length, kind="stable")
     return [order[i : i + SCORED] for i in range(0, len(order), SCORED)]
 
 
-def _raw(
-    net: Any, inputs: Inputs, groups: Sequence[Int[np.ndarray, " rows"]]
-) -> Float[Tensor, "customers intervals 5"]:
+def _raw(net: Any, inputs: Inputs, groups: Groups) -> Float[Tensor, "customers intervals 5"]:
     with torch.no_grad():
         return torch.cat([net(padded(inputs, rows)) for rows in groups])
 
@@ -131,7 +132,7 @@ def _raw(
 def _dropped(
     net: nn.Module,
     inputs: Inputs,
-    groups: Sequence[Int[np.ndarray, " rows"]],
+    groups: Groups,
     drawn: tuple[int, int],
 ) -> list[Float[Tensor, "customers intervals 5"]]:
     """Score with dropout: one draw of what is dropped for each pass (Gal and Ghahramani 2016)."""
