@@ -8,7 +8,7 @@ from benchmarks import page
 # cold_start first: it measures the smallest process, and printing makes this one grow.
 CLAIMS = (
     "cold_start", "score", "fit", "summary", "end_to_end", "pareto", "posterior",
-    "posterior_scores", "pooling", "coverage", "calibration", "assign", "ledger",
+    "posterior_scores", "pooling", "coverage", "calibration", "networks", "assign", "ledger",
 )  # fmt: skip
 
 

@@ -13,13 +13,13 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 
 OPENING = """# Benchmarks
 
-    python -m benchmarks            measure all and write this page (some six minutes on two cores)
+    python -m benchmarks            measure all and write this page (twelve minutes on two cores)
     python -m benchmarks fit        one claim
     python -m benchmarks --small    a quick check that everything runs; its figures say nothing
 
 A claim is a file in `benchmarks/`; its figures, with machine, versions and commit, are in
 `benchmarks/results/`. `python -m benchmarks fit --help` says what a claim takes: sizes, seeds,
-repeats. It needs the extras cdnow and dev (`scripts/setup cdnow dev`).
+repeats. It needs the extras cdnow, deep and dev (`scripts/setup cdnow deep dev`).
 
 Every side runs in a process of its own, on the same files, in turns with the others; figures are
 medians of the runs. CPU-s is user and system time of all threads. "process" is all of it:
@@ -29,7 +29,7 @@ the start is in the results."""
 
 ORDER = (
     "summary", "fit", "score", "pareto", "posterior", "posterior_scores", "pooling",
-    "coverage", "calibration", "assign", "ledger", "cold_start", "end_to_end",
+    "coverage", "calibration", "networks", "assign", "ledger", "cold_start", "end_to_end",
 )  # fmt: skip
 
 

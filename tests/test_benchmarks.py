@@ -24,8 +24,12 @@ SIDES = {
     "calibration": {f"lifeworth, {how}" for how in ("laplace", "svi", "nuts")},
     "assign": {"lifeworth", "greedy", "HiGHS", "HiGHS, linear"},
     "ledger": {f"lifeworth, {how}" for how in ("at once", "again", "killed")},
+    "networks": {"lifeworth", "PyTorch, plain loop", "lifeworth, score"},
 }
-LONG = ("fit", "summary", "pareto", "posterior", "pooling", "coverage", "calibration", "ledger")
+LONG = (
+    "fit", "summary", "pareto", "posterior", "pooling", "coverage", "calibration", "ledger",
+    "networks",
+)  # fmt: skip
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in LONG]
 
 
@@ -63,9 +67,9 @@ def test_every_claim_is_there_and_says_what_it_takes(name):
 @pytest.mark.parametrize("name", ["score", "posterior_scores", *SLOW])
 def test_a_claim_measures_every_side(small, name):
     result = small(name)
-    (case,) = result["cases"]
-    assert case["sides"].keys() == SIDES[name]
-    costs = {c: [side[c] for side in case["sides"].values()] for c in ("cpu_seconds", "peak_mib")}
+    sides = [(label, side) for case in result["cases"] for label, side in case["sides"].items()]
+    assert {label for label, _ in sides} == SIDES[name]
+    costs = {c: [side[c] for _, side in sides] for c in ("cpu_seconds", "peak_mib")}
     assert all(0.05 < cpu < 600 for cpu in costs["cpu_seconds"])
     assert all(20 < peak < 10_000 for peak in costs["peak_mib"])
     assert {"cpu", "cores", "memory_gib", "os"} <= result["machine"].keys()
@@ -148,3 +152,12 @@ def test_a_ledger_that_was_killed_lost_and_moved_nobody(small):
     assert [checks[name] for name in wrong] == [0] * 4
     assert checks["uniform_p"] > 1e-3
     assert checks["parts_p"] > 1e-3
+
+
+def test_both_loops_over_networks_learn_alike_and_all_customers_are_scored(small):
+    *epochs, scored = small("networks")["cases"]
+    for case in epochs:
+        ours, plain = (side["told"]["loss"] for side in case["sides"].values())
+        assert ours == pytest.approx(plain, rel=0.02)  # another order of the same 3,000 customers
+    told = scored["sides"]["lifeworth, score"]["told"]
+    assert (told["scored"], told["finite"]) == (scored["sizes"]["customers"], True)

@@ -12,7 +12,6 @@ import torch
 
 from lifeworth.engines.checkpoints import Reached, read
 from lifeworth.engines.device import accelerator
-from lifeworth.engines.loop import fit
 from lifeworth.engines.task import Batches, Loss, Task, Training
 
 
@@ -69,6 +68,8 @@ def train(  # noqa: PLR0913  # what is trained, on what and how: one call each f
     InputError
         If the hardware is not there.
     """
+    from lifeworth.engines.loop import fit  # Lightning: scoring does without its seconds
+
     hardware = accelerator()
     last = training.epochs if epochs is None else epochs
     task = Task(net, loss, batches, validation, training, seed, last, name)

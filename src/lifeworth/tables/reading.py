@@ -33,6 +33,7 @@ def connect() -> Backend:
     con = ibis.duckdb.connect()
     con.raw_sql("SET enable_progress_bar = false")
     con.raw_sql("SET TimeZone = 'UTC'")
+    con.raw_sql("SET allocator_background_threads = true")  # what a query leaves is given back
     return con
 
 

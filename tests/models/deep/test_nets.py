@@ -8,7 +8,7 @@ from lifeworth.engines.training import seeded
 from lifeworth.models.deep.batches import padded
 from lifeworth.models.deep.examples import Targets
 from lifeworth.models.deep.math import counts_mean, head_of
-from lifeworth.models.deep.members import population
+from lifeworth.models.deep.members import heads_of, population
 from lifeworth.models.deep.nets import HistoryNet, NetShape
 
 LENGTHS = [1, 9, 4, 0, 2, 7]
@@ -44,6 +44,16 @@ def test_heads_do_not_depend_on_who_is_in_the_batch(inputs, kind, layers):
     for row in range(len(LENGTHS)):
         torch.testing.assert_close(heads(net, inputs, [row])[0], together[row], rtol=0, atol=1e-6)
     assert together.std(dim=0).min() > 1e-4
+
+
+def test_heads_come_back_in_the_order_of_the_customers(inputs):
+    """They are read in the order of their lengths."""
+    nets = [net_of("wide_and_deep", seed) for seed in range(2)]
+    found = heads_of(nets, inputs, "ziln")
+    for member, net in enumerate(nets):
+        each = head_of(heads(net, inputs, range(len(LENGTHS))))
+        for name, part in each._asdict().items():
+            np.testing.assert_allclose(getattr(found, name)[member], part, rtol=0, atol=1e-5)
 
 
 def test_what_stands_in_padded_steps_does_not_matter(inputs):

@@ -8,7 +8,6 @@ import pandas as pd
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch_geometric.nn import SAGEConv
 
 from lifeworth.models.deep.examples import Targets
 from lifeworth.models.deep.nets import OUTPUTS
@@ -42,6 +41,8 @@ class SageNet(nn.Module):
     def __init__(
         self, columns: int, intervals: int, hidden: int, rounds: int, *, based: bool
     ) -> None:
+        from torch_geometric.nn import SAGEConv  # other networks do without its seconds
+
         super().__init__()
         self.intervals, self.rounds, self.based = intervals, rounds, based
         self.enter = nn.Sequential(nn.Linear(columns, hidden), nn.ReLU())

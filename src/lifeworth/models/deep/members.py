@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from lifeworth.engines.training import Batches, Training, load_weights, seeded, train
@@ -19,6 +19,9 @@ from lifeworth.models.deep.losses import OBJECTIVES, LossName
 
 Weights = dict[str, np.ndarray]
 """By name; the first axis is that of the members."""
+
+Groups = list[Int[np.ndarray, " _"]]
+"""Rows of customers whom a network reads at once."""
 
 SCORED = 4_096
 """Customers a network reads at once."""
@@ -104,37 +107,43 @@ def heads_of(
     nets: Sequence[nn.Module], inputs: Inputs, loss: LossName, passes: int = 0, seed: int = 0
 ) -> Heads:
     """Return the heads of each network; with `passes`, of the first one with dropout so often."""
-    read = OBJECTIVES[loss].read
-    parts = (
-        [[_one(net, padded(inputs, rows)) for rows in _chunks(inputs.customers)] for net in nets]
+    groups = alike(inputs)
+    raw = (
+        [_raw(net, inputs, groups) for net in nets]
         if not passes
-        else _dropped(nets[0], inputs, passes, seed)
+        else _dropped(nets[0], inputs, groups, (passes, seed))
     )
-    raw = torch.stack([torch.cat(part) for part in parts])
-    return Heads(*(part.numpy() for part in read(raw)))
+    sorted_heads = OBJECTIVES[loss].read(torch.stack(raw))
+    back = np.argsort(np.concatenate(groups))
+    return Heads(*(part.numpy()[:, back] for part in sorted_heads))
 
 
-def _one(net: Any, seen: Any) -> Float[Tensor, "customers intervals 5"]:
+def alike(inputs: Inputs) -> Groups:
+    """Return the rows that a network reads at once: customers of like length, to pad little."""
+    order = np.argsort(inputs.length, kind="stable")
+    return [order[i : i + SCORED] for i in range(0, len(order), SCORED)]
+
+
+def _raw(net: Any, inputs: Inputs, groups: Groups) -> Float[Tensor, "customers intervals 5"]:
     with torch.no_grad():
-        return net(seen)
+        return torch.cat([net(padded(inputs, rows)) for rows in groups])
 
 
 def _dropped(
-    net: nn.Module, inputs: Inputs, passes: int, seed: int
-) -> list[list[Float[Tensor, "customers intervals 5"]]]:
+    net: nn.Module,
+    inputs: Inputs,
+    groups: Groups,
+    drawn: tuple[int, int],
+) -> list[Float[Tensor, "customers intervals 5"]]:
     """Score with dropout: one draw of what is dropped for each pass (Gal and Ghahramani 2016)."""
+    passes, seed = drawn
     net.train()
     made = []
     for number in range(passes):
         with seeded(seed + number):
-            made.append([_one(net, padded(inputs, rows)) for rows in _chunks(inputs.customers)])
+            made.append(_raw(net, inputs, groups))
     net.eval()
     return made
-
-
-def _chunks(customers: int) -> list[np.ndarray]:
-    order = np.arange(customers)
-    return [order[i : i + SCORED] for i in range(0, customers, SCORED)]
 
 
 def population(targets: Targets, *, based: bool) -> Float[Tensor, "intervals 5"]:

@@ -3,7 +3,7 @@
 The reference is somebody average: one purchase of the mean value, and the mean of all else.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ from lifeworth.models.deep.borrowed import BORROWED
 from lifeworth.models.deep.heads import Heads, Span, means
 from lifeworth.models.deep.inputs import CHANNELS, CLOCK, Encoder, Inputs
 from lifeworth.models.deep.losses import OBJECTIVES, LossName
-from lifeworth.models.deep.members import SCORED
+from lifeworth.models.deep.members import alike
 from lifeworth.models.deep.nets import HistoryNet
 from lifeworth.models.deep.shapley import shapley
 
@@ -94,18 +94,15 @@ def parts(
     kinds = kinds_of(encoder, nets[0])
     bases: list[Row] = []
     added: list[list[Row]] = []
-    for rows in _rows(inputs.customers):
+    groups = alike(inputs)  # as in `heads_of`, so that sums are those of the score to the last bit
+    for rows in groups:
         asked = _Asked(nets, padded(inputs, rows), encoder, kinds, season)
         base, each = shapley(lambda own, a=asked: worth(a.raw(own)), len(kinds.own))
         bases.append(base)
         added.append(each)
-    each_kind = [np.concatenate(column) for column in zip(*added, strict=True)]
-    return list(kinds.own), np.concatenate(bases), each_kind
-
-
-def _rows(customers: int) -> Iterator[np.ndarray]:
-    for start in range(0, customers, SCORED):
-        yield np.arange(start, min(start + SCORED, customers))
+    back = np.argsort(np.concatenate(groups))
+    each_kind = [np.concatenate(column)[back] for column in zip(*added, strict=True)]
+    return list(kinds.own), np.concatenate(bases)[back], each_kind
 
 
 class _Asked:
