@@ -18,4 +18,5 @@ def main():
     sys.stdout.write(f"{written.new}\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

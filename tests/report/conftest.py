@@ -152,6 +152,31 @@ def _chains() -> pd.DataFrame:
     return pd.DataFrame({"quantity": "purchases per year"} | columns)
 
 
+def _reasons() -> pd.DataFrame:
+    rows = [
+        (tier, kind, mean, abs(mean) + 10.0)
+        for tier, scale in (("VIP", 4.0), ("Low", -0.5))
+        for kind, mean in (
+            ("base", 900.0),
+            ("how often they bought", 700.0 * scale),
+            ("what they spent", 300.0 * scale),
+        )
+    ]
+    return pd.DataFrame(rows, columns=["tier", "kind", "mean", "mean_absolute"])
+
+
+def _treated() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "arm": ["coupon", "letter"],
+            "customers": [120, 80],
+            "with_treatment": [2_450.0, 1_900.0],
+            "without_treatment": [2_200.0, 1_950.0],
+            "actual": [2_100.0, 2_000.0],
+        }
+    )
+
+
 def _curves() -> pd.DataFrame:
     epochs = np.arange(1, 31)
     parts = {"training": 1.0, "validation": 1.1, "member 1": 0.9}
@@ -228,6 +253,8 @@ def whole(totals: Totals) -> Evidence:
         diagnostics=_diagnostics(),
         elbo=_elbo(),
         curves=_curves(),
+        reasons=_reasons(),
+        treated=_treated(),
         chains=_chains(),
     )
 
@@ -250,6 +277,8 @@ FRAMES = (
     "elbo",
     "chains",
     "curves",
+    "reasons",
+    "treated",
 )
 KEYS = [
     *("decile", "bin_low", "bin_high", "frequency", "recency_days"),

@@ -83,7 +83,8 @@ def test_contents_lead_to_every_section(html: str) -> None:
     found = outline(html)
     assert [target[1:] for _, target in found.references] == found.ids
     assert found.ids == [
-        *("holdout", "tracking", "calibration", "tiers", "alive", "pit", "by_segment", "backtest"),
+        *("holdout", "tracking", "calibration", "tiers", "reasons", "treated"),
+        *("alive", "pit", "by_segment", "backtest"),
         *("posterior", "forest", "prior_predictive", "diagnostics", "chains", "curves"),
         *("params", "facts"),
     ]
@@ -154,6 +155,8 @@ def test_a_figure_cannot_end_its_script() -> None:
         ("elbo", "diagnostics"),
         ("chains", "chains"),
         ("curves", "curves"),
+        ("reasons", "reasons"),
+        ("treated", "treated"),
     ],
 )
 def test_a_missing_part_is_left_out(
