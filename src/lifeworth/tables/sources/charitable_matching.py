@@ -7,10 +7,11 @@ import ibis
 import ibis.expr.types as ir
 from pydantic.dataclasses import dataclass
 
-from lifeworth.tables.campaign import CONTROL, Campaign, checked_campaign
-from lifeworth.tables.faults import Rule, broken, refuse, sentence
-from lifeworth.tables.reading import Field, connect, read_file, typed
+from lifeworth.tables.campaign import CONTROL, Campaign
+from lifeworth.tables.faults import Rule
+from lifeworth.tables.reading import Field
 from lifeworth.tables.sources.about import About
+from lifeworth.tables.sources.one_file import Published
 from lifeworth.tables.sources.shape import STRICT
 
 FIELDS = {
@@ -81,35 +82,9 @@ class CharitableMatching:
         InputError
             If the file is not there or not as it should be, or `assigned_on` is after `latest`.
         """
-        con = connect()
-        raw = read_file(con, self.about.find(self.folder, "charitable"))
-        told = typed("charitable", raw, FIELDS)
-        refuse(sentence("charitable", told, rule) for rule in broken(told, [TWO_RATIOS]))
-        rows = con.create_table("rows", _rows(told))
-        assigned = ibis.literal(self.assigned_on).cast("timestamp")
-        chance = (rows.arm == CONTROL).ifelse(1 / ibis.literal(3.0), 2 / ibis.literal(9.0))
-        key = ("customer_id", "campaign_id")
-        treatments = rows.select(*key, "arm", assigned_at=assigned, propensity=chance)
-        outcomes = rows.select(*key, "responded", "redeemed", "value_cents")
-        features = rows.select(*key, *FEATURES, known_at=assigned - ibis.interval(days=1))
-        return checked_campaign(
-            con.create_table("treatments", treatments),
-            con.create_table("outcomes", outcomes),
-            con.create_table("arms", self._arms()),
-            con.create_table("features", features),
-            money=("USD", "revenue"),
-            latest=latest,
-        )
-
-    def _arms(self) -> ir.Table:
-        arm = {
-            "campaign_id": "charitable_matching",
-            "contact_cents": 0,
-            "discount_cents": 0,
-            "funded_share": self.funded_share,
-        }
-        offers = [arm | {"arm": name, "discount_share": ratio} for name, ratio in RATIOS.items()]
-        return ibis.memtable(offers).mutate(cap=ibis.null("int64"))
+        arm = {"contact_cents": 0, "discount_cents": 0, "funded_share": self.funded_share}
+        arms = [arm | {"arm": name, "discount_share": ratio} for name, ratio in RATIOS.items()]
+        return FILE.load(self.about.find(self.folder, "charitable"), arms, self.assigned_on, latest)
 
 
 def _rows(told: ir.Table) -> ir.Table:
@@ -121,10 +96,23 @@ def _rows(told: ir.Table) -> ir.Table:
         for name in ("years", "months", "female", "couple")
     }
     rows = told.mutate(
-        customer_id=(ibis.row_number() + 1).cast("string"),
-        campaign_id=ibis.literal("charitable_matching"),
         arm=arm,
         redeemed=told.treated & told.responded,
         **known,
     )
     return rows.filter(rows.value_cents.notnull())
+
+
+def _chance(rows: ir.Table) -> ir.Value:
+    return (rows.arm == CONTROL).ifelse(1 / ibis.literal(3.0), 2 / ibis.literal(9.0))
+
+
+FILE = Published(
+    name="charitable_matching",
+    fields=FIELDS,
+    rule=TWO_RATIOS,
+    rows=_rows,
+    chance=_chance,
+    features=FEATURES,
+    outcomes=("responded",),
+)

@@ -7,10 +7,11 @@ import ibis
 import ibis.expr.types as ir
 from pydantic.dataclasses import dataclass
 
-from lifeworth.tables.campaign import CONTROL, Campaign, checked_campaign
-from lifeworth.tables.faults import Rule, broken, refuse, sentence
-from lifeworth.tables.reading import Field, connect, read_file, typed
+from lifeworth.tables.campaign import CONTROL, Campaign
+from lifeworth.tables.faults import Rule
+from lifeworth.tables.reading import Field
 from lifeworth.tables.sources.about import About
+from lifeworth.tables.sources.one_file import Published
 from lifeworth.tables.sources.shape import STRICT
 
 FIELDS = {
@@ -78,51 +79,23 @@ class Hillstrom:
         InputError
             If the file is not there or not as it should be, or `assigned_on` is after `latest`.
         """
-        con = connect()
-        raw = read_file(con, self.about.find(self.folder, "hillstrom"))
-        told = typed("hillstrom", raw, FIELDS)
-        refuse(sentence("hillstrom", told, rule) for rule in broken(told, [FOREIGN_ARM]))
-        rows = con.create_table("rows", _rows(told))
-        assigned = ibis.literal(self.assigned_on).cast("timestamp")
-        treatments = rows.select(
-            "customer_id",
-            "campaign_id",
-            "arm",
-            assigned_at=assigned,
-            propensity=1 / ibis.literal(3.0),
-        )
-        features = rows.select(
-            "customer_id", "campaign_id", *FEATURES, known_at=assigned - ibis.interval(days=1)
-        )
-        outcomes = rows.select(
-            "customer_id", "campaign_id", "responded", "value_cents", "visited", redeemed=False
-        )
-        return checked_campaign(
-            con.create_table("treatments", treatments),
-            con.create_table("outcomes", outcomes),
-            con.create_table("arms", self._arms()),
-            con.create_table("features", features),
-            money=("USD", "revenue"),
-            latest=latest,
-        )
-
-    def _arms(self) -> ir.Table:
-        arm = {
-            "campaign_id": "hillstrom",
-            "contact_cents": self.contact_cents,
-            "discount_cents": 0,
-            "discount_share": 0.0,
-            "funded_share": 0.0,
-        }
         offers = [name for name in ARM_OF.values() if name != CONTROL]
-        return ibis.memtable([arm | {"arm": name} for name in offers]).mutate(
-            cap=ibis.null("int64")
-        )
+        arm = {"contact_cents": self.contact_cents, "discount_cents": 0}
+        free = {"discount_share": 0.0, "funded_share": 0.0}
+        arms = [arm | free | {"arm": name} for name in offers]
+        return FILE.load(self.about.find(self.folder, "hillstrom"), arms, self.assigned_on, latest)
 
 
 def _rows(told: ir.Table) -> ir.Table:
-    return told.mutate(
-        customer_id=(ibis.row_number() + 1).cast("string"),
-        campaign_id=ibis.literal("hillstrom"),
-        arm=told.segment.cases(*ARM_OF.items()),
-    )
+    return told.mutate(arm=told.segment.cases(*ARM_OF.items()), redeemed=ibis.literal(False))
+
+
+FILE = Published(
+    name="hillstrom",
+    fields=FIELDS,
+    rule=FOREIGN_ARM,
+    rows=_rows,
+    chance=lambda _: 1 / ibis.literal(3.0),
+    features=FEATURES,
+    outcomes=("responded", "visited"),
+)
