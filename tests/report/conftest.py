@@ -154,15 +154,15 @@ def _chains() -> pd.DataFrame:
 
 def _reasons() -> pd.DataFrame:
     rows = [
-        (tier, kind, mean, abs(mean) + 10.0)
-        for tier, scale in (("VIP", 4.0), ("Low", -0.5))
+        (tier, customers, kind, mean, abs(mean) + 10.0)
+        for tier, customers, scale in (("VIP", 100, 4.0), ("Low", 400, -0.5))
         for kind, mean in (
             ("base", 900.0),
             ("how often they bought", 700.0 * scale),
             ("what they spent", 300.0 * scale),
         )
     ]
-    return pd.DataFrame(rows, columns=["tier", "kind", "mean", "mean_absolute"])
+    return pd.DataFrame(rows, columns=["tier", "customers", "kind", "mean", "mean_absolute"])
 
 
 def _treated() -> pd.DataFrame:

@@ -43,15 +43,17 @@ CAPTIONS = {
     "reasons": Caption(
         "Why they are worth it",
         "What each kind of input adds, on average, to the expected value of a customer of a tier, "
-        "in {currency}, beginning with somebody average. They are Shapley values and add up to "
-        "the forecast exactly; the scores name the reasons that weigh most for each customer.",
+        "in {currency}, as of {as_of}. It begins with a reference customer: one purchase of the "
+        "mean value, in the middle of all else. The parts are Shapley values and add up to the "
+        "forecast exactly; the scores name the reasons that weigh most for each customer.",
         "One kind that carries everything: the others could be left out. A reason that no merchant "
         "would believe: look for a leak.",
     ),
     "treated": Caption(
         "With and without what they were given",
         "The forecast of customers who were treated before the cut-off, and the same forecast had "
-        "they been given nothing, {currency} per customer. The difference is what the model made "
+        "they been in the control group, or given nothing where there is none, in {currency} per "
+        "customer. The difference is what the model made "
         "of the treatment, not its effect: who was chosen differs from who was not. Effects need a "
         "randomised campaign.",
         "A large difference where treatments went to the best customers: the model repeats the "

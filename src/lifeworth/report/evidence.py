@@ -37,7 +37,7 @@ COLUMNS = {
     "elbo": ("quantity", "step", "elbo"),
     "chains": ("quantity", "chain", "draw", "value"),
     "curves": ("part", "epoch", "loss"),
-    "reasons": ("tier", "kind", "mean", "mean_absolute"),
+    "reasons": ("tier", "customers", "kind", "mean", "mean_absolute"),
     "treated": ("arm", "customers", "with_treatment", "without_treatment", "actual"),
 }
 """Columns each frame of an Evidence must have; further columns are ignored."""
@@ -126,8 +126,8 @@ class Evidence:
         One row per epoch of a training: part ("training", "validation", "member 1", ...), epoch
         (from 1), loss.
     reasons
-        One row per tier (best first) and kind of input ("base" first): tier, kind, and what it adds
-        to the value of a customer: mean and mean_absolute (cents).
+        One row per tier (best first) and kind of input ("base" first): tier, customers (of the
+        tier), kind, and what it adds to the value of a customer: mean and mean_absolute (cents).
     treated
         One row per arm: arm, customers, and means of value (cents): with_treatment,
         without_treatment (both forecast), actual.

@@ -217,11 +217,13 @@ def _share_bars(names: pd.Series, shares: pd.Series) -> go.Bar:
 def reasons(frame: pd.DataFrame, currency: str) -> go.Figure:
     """Return how much each kind of input moves the value of a customer, up or down, on average."""
     kinds = frame[frame["kind"] != "base"]
-    moved = kinds.groupby("kind", sort=False)["mean_absolute"].mean().sort_values() / 100.0
+    weighed = kinds["mean_absolute"] * kinds["customers"]
+    sums = weighed.groupby(kinds["kind"], sort=False).sum()
+    moved = sums.sort_values() / max(frame.groupby("tier")["customers"].first().sum(), 1) / 100.0
     bars = go.Bar(x=moved.to_numpy(), y=list(moved.index), orientation="h")
     bars.update(marker_color=EXPECTED_AREA, hovertemplate="%{x:,.2f}<extra></extra>")
     figure = go.Figure(bars)
-    figure.update_xaxes(title_text=f"moves the value of a customer by, {currency}, mean of tiers")
+    figure.update_xaxes(title_text=f"moves the value of a customer by, {currency}, on average")
     figure.update_yaxes(showgrid=False, automargin=True)
     return styled(figure, 120 + 34 * len(moved)).update_layout(bargap=0.35)
 

@@ -21,7 +21,7 @@ class Cell:
 
 Row = list[Cell]
 
-KINDS = {"base": "somebody average"}
+KINDS = {"base": "the reference customer"}
 """Kinds of inputs under other names than their columns."""
 
 MEASURES = {

@@ -106,9 +106,10 @@ def _reasons(evidence: Evidence) -> Section | None:
     frame = evidence.frame("reasons")
     if frame is None:
         return None
+    as_of = evidence.facts.get("scores as of", str(evidence.cutoff))
     return Section(
         anchor="reasons",
-        words=caption("reasons", currency=evidence.currency),
+        words=caption("reasons", currency=evidence.currency, as_of=as_of),
         pictures=[Picture(title="", figure=figures.reasons(frame, evidence.currency))],
         tables={"": grids.reasons(frame)},
     )

@@ -36,7 +36,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "value_q95": ("cents", "95 % quantile"),
     "value_sd_aleatoric": ("cents", "the part of value_sd that is chance"),
     "value_sd_epistemic": ("cents", "the part that the members of an ensemble disagree on"),
-    "value_base": ("cents", "expected value of somebody average, to which reasons add"),
+    "value_base": ("cents", "expected value of a reference customer, to which reasons add"),
     "reason_1": ("text", "the kind of input that moves the value most"),
     "reason_1_value": ("cents", "by how much, up or down"),
     "reason_2": ("text", "the second"),

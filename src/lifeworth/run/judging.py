@@ -71,7 +71,7 @@ def over_seeds(card: dict[str, float], again: list[dict[str, float]]) -> dict[st
     Parameters
     ----------
     card
-        Of the first seed; intervals and segments stay as they are.
+        Of the first seed; its intervals are put around the means, its segments stay as they are.
     again
         Cards of the other seeds.
     """
@@ -83,6 +83,9 @@ def over_seeds(card: dict[str, float], again: list[dict[str, float]]) -> dict[st
             continue
         values = np.array([value, *others])
         made[name] = float(values.mean())
+        for end in (f"{name}_low", f"{name}_high"):
+            if end in card:
+                made[end] = card[end] + made[name] - value
         made[f"{name}{SEEDS_SD}"] = float(values.std(ddof=1))
     return made
 

@@ -39,7 +39,7 @@ def run(config: RunConfig, folder: Path) -> dict[str, Any]:
     """
     console = Console()
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
-    with steps(console, _steps(config.split, len(config.baselines))) as step:
+    with steps(console, _steps(config)) as step:
         step("starting the device")
         hardware = config.hardware
         device = use(hardware.platform, precision=hardware.precision, devices=hardware.devices)
@@ -117,10 +117,11 @@ def _judge_all(config: RunConfig, pair: tuple[History, Future], step: Steps) -> 
             tiers = _with_tiers(config, scored.forecast.frame)["tier"].astype("str")
             own = labels.assign(**{TIER: tiers.to_numpy(dtype=object)})
         judged = judge(scored, future, resampling, own)
-        again = [
-            judge(score(name, recipe, history, future.horizon, seed), future, ONCE).card
-            for seed in range(config.seed + 1, config.seed + config.seeds)
-        ]
+        again = []
+        for seed in range(config.seed + 1, config.seed + config.seeds):
+            step(f"{future.cutoff}: {name}, seed {seed}")
+            other = score(name, recipe, history, future.horizon, seed)
+            again.append(judge(other, future, ONCE).card)
         yield replace(judged, card=over_seeds(judged.card, again)) if again else judged
 
 
@@ -153,6 +154,6 @@ def _with_tiers(config: RunConfig, frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**{column: flags[column].to_numpy() for column in flags.columns})
 
 
-def _steps(split: Split, baselines: int) -> int:
-    ends = {"cutoff": 3, "end": 4}[split.score_at]
-    return ends + 2 * split.cuts * (1 + baselines)
+def _steps(config: RunConfig) -> int:
+    ends = {"cutoff": 3, "end": 4}[config.split.score_at]
+    return ends + (1 + config.seeds) * config.split.cuts * (1 + len(config.baselines))

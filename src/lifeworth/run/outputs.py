@@ -37,7 +37,7 @@ def scorecard(judged: Sequence[Judged], tables: Tables, data_hash: str) -> dict[
 
     Over several cut-offs every metric is the mean, and <metric>_low and <metric>_high are the 90 %
     t-interval between cut-offs (metrics of segments, and sds between seeds, have none); counts of
-    customers are those of the last, seconds those of all.
+    customers are those of the last, seconds those of all cut-offs with the first seed.
     """
     facts = {
         **{name: judged[-1].card[name] for name in COUNTS},

@@ -70,20 +70,17 @@ def foremost(explained: pd.DataFrame) -> pd.DataFrame:
     rows = np.arange(len(added))
     for place, reason in enumerate(REASONS):
         there = place < order.shape[1]
-        which = order[:, place] if there else None
-        columns[reason] = np.full(len(added), "", object) if which is None else _names(kinds, which)
-        columns[f"{reason}_value"] = np.zeros(len(added)) if which is None else added[rows, which]
+        which = order[:, place] if there else order[:, 0]
+        money = added[rows, which] * there
+        columns[reason] = np.where(money == 0.0, "", kinds.to_numpy(dtype=object)[which])
+        columns[f"{reason}_value"] = money
     return pd.DataFrame(columns)
-
-
-def _names(kinds: pd.Index, which: np.ndarray) -> np.ndarray:
-    return kinds.to_numpy(dtype=object)[which]
 
 
 def by_tier(explained: pd.DataFrame | None, tier: pd.Series) -> pd.DataFrame | None:
     """Return what each kind of input adds to a customer of each tier, on average.
 
-    tier, kind ("base" first), mean, mean_absolute (cents).
+    tier, customers, kind ("base" first), mean, mean_absolute (cents).
     """
     if explained is None:
         return None
@@ -93,8 +90,9 @@ def by_tier(explained: pd.DataFrame | None, tier: pd.Series) -> pd.DataFrame | N
         rows = explained.loc[(tier.astype("str") == name).to_numpy(), kinds]
         if rows.empty:
             continue
-        columns = {"mean": rows.mean().to_numpy(), "mean_absolute": rows.abs().mean().to_numpy()}
-        parts.append(pd.DataFrame({"tier": name, "kind": list(kinds), **columns}))
+        told = {"tier": name, "customers": len(rows), "kind": list(kinds)}
+        means = {"mean": rows.mean().to_numpy(), "mean_absolute": rows.abs().mean().to_numpy()}
+        parts.append(pd.DataFrame(told | means))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -102,13 +100,13 @@ def treated(judged: Judged) -> pd.DataFrame | None:
     """Return the forecast of treated customers with and without what they were given.
 
     arm, customers, with_treatment, without_treatment, actual: means of value (cents). None where
-    nobody was treated, or the model does not look at single customers.
+    nobody was treated, or the model (one that is no `Explains`) reads no treatments.
     """
     scored, history = judged.scored, judged.scored.history
     arms = _arms(history)
     if arms is None or not isinstance(scored.fitted, Explains):
         return None
-    frame = scored.forecast.frame[["customer_id", "horizon_days", "expected_value"]]
+    frame = scored.forecast.frame[["customer_id", "expected_value"]]
     without = scored.fitted.score(_untreated(history), judged.future.horizon).frame
     both = frame.assign(without=without["expected_value"].to_numpy())
     known = arms.merge(both, on="customer_id").merge(outcomes(judged.future), on="customer_id")

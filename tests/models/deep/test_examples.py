@@ -267,11 +267,16 @@ def test_factors_make_what_is_expected_what_was_seen():
 def test_factors_are_of_what_is_over_and_1_where_nobody_bought():
     targets = targets_of([1, 1, 1], [4.0, 2.0, 900.0], [True, True, False])
     assert factors(heads_like(targets), targets) == pytest.approx([3.0 / np.exp(0.5)], rel=1e-6)
+    worthless = targets_of([2, 1], [0.0, 0.0])
+    assert factors(heads_like(worthless), worthless).tolist() == [0.1]  # the least there is
     silent = targets_of([0, 0], [0.0, 0.0])
     assert factors(heads_like(silent), silent).tolist() == [1.0]
 
 
 def test_returns_that_leave_nothing_are_refused_with_a_remedy():
     targets = targets_of([1, 1], [10.0, -9.5])
+    lost = targets_of([1, 1], [0.0, -9.5])
+    with pytest.raises(FitError, match="leave 0% of the positive value"):
+        factors(heads_like(lost), lost)
     with pytest.raises(FitError, match=r"leave 5% of the positive value .*credibility"):
         factors(heads_like(targets), targets)

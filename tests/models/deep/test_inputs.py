@@ -68,7 +68,8 @@ def test_events_become_numbers_by_their_formulas(encoder, known, history):
 def test_codes_name_what_the_fit_has_met_and_are_0_for_the_rest(encoder, known, history):
     seen = sequences(history, MOST)
     kinds, names = np.unique(seen.kind.astype(str), return_counts=True)
-    assert encoder.kinds == tuple(kinds[np.argsort(-names, kind="stable")])
+    frequent = [str(kind) for kind in kinds[np.argsort(-names, kind="stable")]]
+    assert encoder.kinds == tuple(sorted(frequent, key=lambda kind: kind != "purchase"))
     assert np.array(["", *encoder.kinds])[known.inputs.kind].tolist() == seen.kind.tolist()
     named = np.array(["", *encoder.categories])[known.inputs.category]
     assert named.tolist() == seen.category.tolist()
@@ -171,6 +172,18 @@ def test_at_an_earlier_cutoff_the_bgnbd_knows_nothing_of_later(encoder, plain, s
     assert then == true
     assert then != later
     assert plain.at(earlier) is plain
+
+
+def test_without_a_bgnbd_customers_are_in_the_middle_of_what_it_says(encoder, history):
+    alone = replace(encoder, lender=None)
+    assert alone.base(history) == pytest.approx(
+        np.broadcast_to(encoder.nobody.astype(np.float32), alone.base(history).shape)
+    )
+    size = len(encoder.columns)
+    wide = alone.wide(history)[1][:, :size]
+    lent_columns = [name in BORROWED for name in encoder.columns]
+    assert (wide[:, lent_columns] == 0).all()
+    assert (encoder.wide(history)[1][:, :size][:, lent_columns] != 0).any()
 
 
 def test_joined_inputs_are_those_of_each_after_the_other(plain, store, history):

@@ -11,13 +11,19 @@ from hypothesis import strategies as st
 
 from lifeworth.engines.training import Training
 from lifeworth.models.deep import LstmZiln, WideAndDeepZiln
+from lifeworth.models.deep.batches import padded
+from lifeworth.models.deep.heads import span
+from lifeworth.models.deep.nets import HistoryNet
 from lifeworth.models.deep.reasons import (
     BGNBD,
     CONTACT,
     PURCHASES,
     SPEND,
     TIMING,
+    _events,
+    expected_value,
     kind_of,
+    parts,
 )
 from lifeworth.models.deep.shapley import shapley
 
@@ -146,7 +152,48 @@ def test_kinds_are_named_by_columns():
 
 def test_a_kind_that_is_not_read_is_not_named(history):
     told = dataclasses.replace(LSTM, borrow=False).fit(history, 1).explain(history, 30)
-    assert set(told.columns) == {"customer_id", "base", PURCHASES, SPEND, TIMING}
+    assert set(told.columns) == {"customer_id", "base", PURCHASES, SPEND, TIMING, CONTACT}
+
+
+def test_what_everybody_shares_is_no_reason(history):
+    fitted = WIDE.fit(history, 1)
+    only = tuple(sorted(fitted.encoder.levels["country"]))[:1]
+    at = len(fitted.encoder.columns)
+    encoder = dataclasses.replace(
+        fitted.encoder,
+        levels={"country": only},
+        middle=np.append(fitted.encoder.middle[:at], 1.0),
+        columns=fitted.encoder.columns,
+    )
+    inputs = encoder.encode(history).inputs
+    same = inputs._replace(wide=np.where(np.arange(at + 1) < at, inputs.wide, np.float32(1.0)))
+    shape = dataclasses.replace(fitted.shape, wide=at + 1)
+    net = HistoryNet(shape)
+    worth = expected_value("ziln", np.ones(1), span((30,), 30.0))
+    kinds, _, added = parts([net.eval()], same, encoder, (0.0, 1.0), worth)
+    assert np.abs(added[kinds.index("their country")]).max() < 1e-9
+    assert np.abs(added[kinds.index(SPEND)]).max() > 1e-6
+
+
+def test_events_that_are_no_purchases_are_contacts(history):
+    """With another's contacts, purchases and spend stay what they were."""
+    fitted = dataclasses.replace(LSTM, borrow=False).fit(history, 1)
+    seen = padded(fitted.encoder.encode(history).inputs, np.arange(150))
+    purchase = fitted.encoder.kinds.index("purchase") + 1
+    there = torch.arange(seen.kind.shape[1]) < seen.length[:, None]
+    bought = ((seen.kind == purchase) & there).sum(dim=1)
+    assert (bought < seen.length).any()
+    alone = _events(seen, purchase, (0.0, 1.0), frozenset({PURCHASES, SPEND}))
+    assert (alone.length == bought).all()
+    left = _events(seen, purchase, (0.0, 1.0), frozenset({CONTACT}))
+    assert (left.length == seen.length - bought + 1).all()
+    last = left.kind[torch.arange(150), left.length - 1]
+    assert (last == purchase).all()
+    whole = _events(seen, purchase, (0.0, 1.0), frozenset({PURCHASES, SPEND, CONTACT}))
+    assert (whole.length == seen.length).all()
+    assert torch.equal(
+        whole.numbers * there[..., None], seen.numbers * there[..., None]
+    )  # in their order
 
 
 def test_dropout_has_no_reasons(history):

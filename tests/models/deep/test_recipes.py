@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from lifeworth.asof import cut
 from lifeworth.asof.features import features
+from lifeworth.asof.summary import outcomes
 from lifeworth.engines.likelihood import FitError
 from lifeworth.engines.training import Training
 from lifeworth.models.core import QUANTILES
@@ -24,6 +25,7 @@ from lifeworth.models.deep import (
     LstmZiln,
     WideAndDeepZiln,
 )
+from lifeworth.models.deep.conformal import widths
 
 SEED = 2
 HORIZON = 30
@@ -180,6 +182,18 @@ def test_calibration_widens_intervals_where_the_latest_window_brought_more_than_
     logs, before = (np.log1p(f[levels] / fit.encoder.unit).to_numpy() for f in (wide, plain))
     assert logs[:, 4] == pytest.approx(before[:, 4] + outer, abs=1e-9)
     assert logs[:, 0] == pytest.approx(np.maximum(before[:, 0] - outer, 0.0), abs=1e-9)
+
+
+def test_intervals_are_calibrated_by_a_fit_that_has_not_seen_the_window(rich):
+    few = {"horizons": (AHEAD,), "every_days": AHEAD, "training": replace(TRAINING, epochs=2)}
+    recipe = replace(RECIPES["lstm"], **few)
+    fit = replace(recipe, conformal=True).fit(rich, SEED)
+    inner, future = cut(rich.tables, CUTOFF - dt.timedelta(days=AHEAD), AHEAD)
+    frame = recipe.fit(inner, SEED).score(inner, AHEAD).frame
+    value = outcomes(future)["value"].to_numpy(np.float64)
+    unit = fit.encoder.unit
+    wanted = widths(frame[list(QUANTILES)].to_numpy().T / unit, value / unit)
+    assert fit.widths == pytest.approx(wanted, abs=1e-6)
 
 
 def test_intervals_are_not_calibrated_unless_asked_for(fits):

@@ -5,13 +5,14 @@ from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 from pydantic import AfterValidator, Field
 
 from lifeworth.asof.split import History
 from lifeworth.models.core import Draws, Expectations, Forecast, forecast
 from lifeworth.models.deep.inputs import Encoder
 
-EXPECTED = ("expected_purchases", "p_alive", "p_active", "expected_value")
+EXPECTED = ("expected_purchases", "p_active", "expected_value")
 
 
 def _borrowed(share: float, info: Any) -> float:
@@ -35,11 +36,22 @@ def lent_forecast(
     return replace(encoder.lender, draws=draws, seed=seed).score(history, horizon)
 
 
+def lent_value(
+    encoder: Encoder, history: History, horizon: int
+) -> Float[np.ndarray, " customers"] | None:
+    """Return the value (cents) that the BG/NBD expects; None where there is none."""
+    if encoder.lender is None:
+        return None
+    told = encoder.lender.value(history, [float(horizon)], 0.0)
+    return told.drop(columns="customer_id").to_numpy(np.float64)[:, 0]
+
+
 def blended(own: Forecast, other: Forecast | None, share: float) -> Forecast:
     """Mix two forecasts of the same customers: `share` of the futures and means are of `other`.
 
     Futures of the other stand last, the same ones for every customer, so that sums over customers
-    know that one of the two models is right. Nothing is mixed where there is no other.
+    know that one of the two models is right. P(alive) is the other's, for networks know nobody who
+    leaves. Nothing is mixed where there is no other.
     """
     if other is None or not share:
         return own
@@ -53,7 +65,8 @@ def blended(own: Forecast, other: Forecast | None, share: float) -> Forecast:
         return Draws(*(np.hstack([x[:, every], y[:, kept:]]) for x, y in zip(a, b, strict=True)))
 
     means = ((1.0 - share) * first[c].to_numpy() + share * last[c].to_numpy() for c in EXPECTED)
-    purchases, alive, active, value = means
+    purchases, active, value = means
+    alive = np.maximum(last["p_alive"].to_numpy(), active)
     return forecast(
         first["customer_id"].to_numpy(dtype=object),
         int(first["horizon_days"].iloc[0]),

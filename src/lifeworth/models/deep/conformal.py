@@ -7,6 +7,9 @@ from jaxtyping import Float
 
 from lifeworth.models.core import QUANTILES, Forecast
 
+MEDIAN = 2
+"""Place of the median, which no interval leaves."""
+
 PAIRS = ((0, 4, 0.90), (1, 3, 0.50))
 """Places of the ends of an interval among QUANTILES, and what it should hold."""
 
@@ -39,8 +42,8 @@ def widened(forecast: Forecast, added: Float[np.ndarray, " pairs"], unit: float)
     names = list(QUANTILES)
     levels = np.log1p(np.maximum(forecast.frame[names].to_numpy().T, 0.0) / unit)
     for (low, high, _), width in zip(PAIRS, added, strict=True):
-        levels[low] -= width
-        levels[high] += width
+        levels[low] = np.minimum(levels[low] - width, levels[MEDIAN])
+        levels[high] = np.maximum(levels[high] + width, levels[MEDIAN])
     levels = np.maximum.accumulate(np.maximum(levels, 0.0), axis=0)
     money = np.expm1(levels) * unit
     return replace(forecast, frame=forecast.frame.assign(**dict(zip(names, money, strict=True))))

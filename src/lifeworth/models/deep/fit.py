@@ -1,23 +1,25 @@
 """From a plan to a fitted ensemble: what the recipes that read histories share."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 
 from lifeworth.asof.split import History, cut
+from lifeworth.engines.likelihood import FitError
 from lifeworth.engines.training import Training
 from lifeworth.models.core import QUANTILES
 from lifeworth.models.deep.batches import Blind, ExampleBatches
 from lifeworth.models.deep.conformal import widths
 from lifeworth.models.deep.examples import Examples
 from lifeworth.models.deep.fitted import FittedNets
+from lifeworth.models.deep.heads import Heads
 from lifeworth.models.deep.losses import LossName
 from lifeworth.models.deep.members import (
     Ensemble,
     Lesson,
-    Weights,
     curves_of,
     fit_ensemble,
     heads_of,
@@ -76,16 +78,19 @@ def fit_nets(study: Study, plan: Plan, history: History, seed: int) -> FittedNet
         horizons=taught.horizons,
         loss=plan.loss,
         weights=found.weights,
-        factor=_factor(plan, shape, found.weights, whole, (passes, seed)),
+        factor=factors(_heads(plan, shape, found, whole, (passes, seed)), whole.targets),
         passes=passes,
         blend=plan.blend,
         widths=np.empty(0),
         draws=plan.draws,
         seed=seed,
         curves=curves_of(found.curve),
-        told=(_trained(plan, found), *taught.told()),
+        told=(_trained(plan, found), *taught.told(), *_not_lent(plan, taught)),
     )
-    return replace(made, widths=_widths(plan, taught, found, made, history))
+    if not plan.conformal:
+        return made
+    added = _calibrated(study, plan, taught, history, seed)
+    return replace(made, widths=added, told=(*made.told, *_uncalibrated(added)))
 
 
 def _lesson(plan: Plan, taught: Taught, whole: Examples) -> Lesson:
@@ -117,30 +122,46 @@ def _shape(study: Study, plan: Plan, taught: Taught) -> NetShape:
     )
 
 
-def _factor(
-    plan: Plan, shape: NetShape, weights: Weights, seen: Examples, dropped: tuple[int, int]
-) -> Float[np.ndarray, " intervals"]:
-    nets = list(loaded(lambda: HistoryNet(shape), weights))
-    return factors(heads_of(nets, seen.inputs, plan.loss, *dropped), seen.targets)
+def _heads(
+    plan: Plan, shape: NetShape, found: Ensemble, seen: Examples, dropped: tuple[int, int]
+) -> Heads:
+    nets = list(loaded(lambda: HistoryNet(shape), found.weights))
+    return heads_of(nets, seen.inputs, plan.loss, *dropped)
 
 
-def _widths(
-    plan: Plan, taught: Taught, found: Ensemble, made: FittedNets, history: History
+def _calibrated(
+    study: Study, plan: Plan, taught: Taught, history: History, seed: int
 ) -> Float[np.ndarray, " pairs"]:
-    """Calibrate intervals at the judged cut-off, by the network that has not seen it."""
-    early, horizon = taught.early, taught.horizons[0]
-    if not plan.conformal or found.judged is None or early is None:
+    """Calibrate intervals by the same plan, fitted as of the latest earlier cut-off.
+
+    Nothing of that fit has seen the window that judges its intervals. Empty where the history is
+    too short for it.
+    """
+    latest, horizon = taught.moments[0], taught.horizons[0]
+    inner = cut(history.tables, latest.day, horizon, purchase=history.purchase)[0]
+    folder = plan.training.checkpoints
+    own = None if folder is None else str(Path(folder) / "calibration")
+    training = replace(plan.training, checkpoints=own)
+    try:
+        known = fit_nets(study, replace(plan, conformal=False, training=training), inner, seed)
+    except FitError:
         return np.empty(0)
-    inner = cut(history.tables, taught.moments[0].day, horizon, purchase=history.purchase)[0]
-    known = replace(
-        made,
-        encoder=made.encoder.at(inner),
-        weights=found.judged,
-        factor=_factor(plan, made.shape, found.judged, early, (made.passes, made.seed)),
-    )
     told = known.score(inner, horizon).frame[list(QUANTILES)].to_numpy(np.float64)
-    value = taught.judged.targets.value[:, 0].astype(np.float64)
-    return widths(told.T / made.encoder.unit, value)
+    value = latest.examples.targets.value[:, 0].astype(np.float64)
+    unit = taught.encoder.unit
+    return widths(told.T / unit, value)
+
+
+def _uncalibrated(added: Float[np.ndarray, " pairs"]) -> tuple[str, ...]:
+    if len(added):
+        return ()
+    return ("Intervals are not calibrated: the history before the latest cut-off is too short.",)
+
+
+def _not_lent(plan: Plan, taught: Taught) -> tuple[str, ...]:
+    if not plan.blend or taught.encoder.lender is not None:
+        return ()
+    return ("No BG/NBD could be fitted to the history: nothing is blended.",)
 
 
 def _trained(plan: Plan, found: Ensemble) -> str:

@@ -12,7 +12,7 @@ from lifeworth.asof.sequence import read_part, spill
 from lifeworth.asof.split import History
 from lifeworth.asof.summary import epoch_day
 from lifeworth.models.core import Forecast, Parameter, fitted
-from lifeworth.models.deep.blend import blended, lent_forecast
+from lifeworth.models.deep.blend import blended, lent_forecast, lent_value
 from lifeworth.models.deep.conformal import widened
 from lifeworth.models.deep.forecasting import Made, between, forecast_of
 from lifeworth.models.deep.heads import Heads, means, span
@@ -116,7 +116,7 @@ class FittedNets:
         return heads._replace(loc=heads.loc + money)
 
     def explain(self, history: History, horizon: int) -> pd.DataFrame | None:
-        """Return customer_id, base (somebody average), and what each kind of input adds (cents).
+        """Return customer_id, base (the reference), and what each kind of input adds (cents).
 
         Exact Shapley values of the expected value (`reasons`). None where parts of the network are
         left out by chance.
@@ -131,19 +131,25 @@ class FittedNets:
             for known, inputs in self.read(history)
         ]
         frame = pd.concat(found, ignore_index=True)
-        other = self._lent(history, horizon)
+        other = self._lent_value(history, horizon)
         if other is None:
             return frame
-        usual = mean_of_base(self.encoder, over)
-        return with_lender(frame, other.frame["expected_value"].to_numpy(), usual, self.blend)
+        return with_lender(frame, other, mean_of_base(self.encoder, over), self.blend)
 
     def epistemic(self, history: History, horizon: int) -> Float[np.ndarray, " customers"]:
         """Return the sd (cents) of the expected value between members, the BG/NBD among them."""
         told = between(self.made(history), horizon)
-        return told.with_other(self._lent(history, horizon), self.blend)
+        return told.with_other(self._lent_value(history, horizon), self.blend)
+
+    def _lent_value(self, history: History, horizon: int) -> Float[np.ndarray, " customers"] | None:
+        """Return the value (cents) that the BG/NBD expects, where it is a part of this forecast."""
+        return lent_value(self.encoder, history, horizon) if self.blend else None
 
     def newcomers(self, days: int, segments: dict[str, str] | None = None) -> pd.DataFrame:
         """Say what somebody without any history will do within `days`, known by segments alone.
+
+        A column or level that is not known counts as the mix of all. The networks say it, without
+        the BG/NBD.
 
         Returns
         -------
@@ -182,12 +188,11 @@ class FittedNets:
 
     def _nobody(self, segments: dict[str, str]) -> Inputs:
         none = np.zeros(1, dtype=np.int64)
-        known = [
-            float(segments.get(column) == level)
-            for column, some in self.encoder.levels.items()
-            for level in some
-        ]
-        wide = np.concatenate([np.zeros(len(self.encoder.columns)), known])
+        wide, at = self.encoder.middle.copy(), len(self.encoder.columns)
+        for column, levels in self.encoder.levels.items():
+            if segments.get(column) in levels:
+                wide[at : at + len(levels)] = [level == segments[column] for level in levels]
+            at += len(levels)
         return Inputs(
             start=none,
             length=none,

@@ -70,11 +70,13 @@ class Between(NamedTuple):
     mean: Float[np.ndarray, " customers"]
     variance: Float[np.ndarray, " customers"]
 
-    def with_other(self, other: Forecast | None, share: float) -> Float[np.ndarray, " customers"]:
+    def with_other(
+        self, other: Float[np.ndarray, " customers"] | None, share: float
+    ) -> Float[np.ndarray, " customers"]:
         """Return the sd with one more member, to whom `share` of the futures belong."""
         if other is None:
             return np.sqrt(self.variance)
-        apart = self.mean - other.frame["expected_value"].to_numpy()
+        apart = self.mean - other
         return np.sqrt((1.0 - share) * self.variance + share * (1.0 - share) * apart**2)
 
 

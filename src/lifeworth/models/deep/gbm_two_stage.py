@@ -8,7 +8,7 @@ from pydantic import PositiveFloat, PositiveInt
 from lifeworth.asof.split import History
 from lifeworth.asof.summary import summary
 from lifeworth.models.core import Forecast, Parameter, fitted, recipe
-from lifeworth.models.deep.blend import Blend, blended, lent_forecast
+from lifeworth.models.deep.blend import Blend, blended, lent_forecast, lent_value
 from lifeworth.models.deep.examples import Examples
 from lifeworth.models.deep.forecasting import Made, between, forecast_of
 from lifeworth.models.deep.horizons import Horizons
@@ -176,7 +176,8 @@ class FittedGbmTwoStage:
     def epistemic(self, history: History, horizon: int) -> Float[np.ndarray, " customers"]:
         """Return the sd (cents) of the expected value between members, the BG/NBD among them."""
         told = between(self.made(history), horizon)
-        return told.with_other(self._lent(history, horizon), self.blend)
+        other = lent_value(self.encoder, history, horizon) if self.blend else None
+        return told.with_other(other, self.blend)
 
     def made(self, history: History) -> Made:
         """Return the heads of every customer of `history`; value in cents."""

@@ -10,12 +10,12 @@ from jaxtyping import Float, Int
 
 from lifeworth.asof.attributes import categories
 from lifeworth.asof.features import features
-from lifeworth.asof.sequence import Sequences, sequences
+from lifeworth.asof.sequence import PURCHASE, Sequences, sequences
 from lifeworth.asof.split import History
 from lifeworth.asof.summary import epoch_day
 from lifeworth.models.btyd.fitted import FittedBtyd
 from lifeworth.models.core import fitted
-from lifeworth.models.deep.borrowed import base_of, borrowed, lent
+from lifeworth.models.deep.borrowed import BORROWED, base_of, borrowed, lent
 
 CLOCK = ("days_since_last", "age_days", "frequency")
 """Features that every network has: how long a customer has been silent, says no event."""
@@ -85,6 +85,8 @@ class Encoder:
         That BG/NBD; None where there was nothing to fit it to.
     nobody
         Where the heads of who has no history begin: the mean of all customers.
+    middle
+        The wide columns of somebody in the middle: 0, and the shares of the levels.
     shuffled
         Whether events are put in an order of chance.
     """
@@ -101,6 +103,7 @@ class Encoder:
     borrows: bool
     lender: FittedBtyd | None
     nobody: np.ndarray
+    middle: np.ndarray
     shuffled: bool
 
     @property
@@ -130,6 +133,8 @@ class Encoder:
         """Return the clock and the wide columns of every customer of `history`."""
         frame = wide_frame(history, self.unit, self.lender, self._days)
         standard = (frame[list(self.columns)].to_numpy(np.float64) - self.centre) / self.spread
+        if self.borrows and self.lender is None:  # nothing is known of them: the mean
+            standard[:, [name in BORROWED for name in self.columns]] = 0.0
         parts = [np.clip(standard, -8.0, 8.0)]
         if self.levels:
             told = categories(history, list(self.levels))
@@ -143,7 +148,10 @@ class Encoder:
     def base(self, history: History) -> Float[np.ndarray, "customers intervals 5"]:
         """Return where the heads of every customer of `history` begin."""
         lender = self.lender if self.borrows else None
-        return base_of(lender, history, self.horizons, self.unit).astype(np.float32)
+        base = base_of(lender, history, self.horizons, self.unit)
+        if self.borrows and lender is None:
+            base = np.broadcast_to(self.nobody, base.shape)
+        return base.astype(np.float32)
 
     @property
     def _days(self) -> int:
@@ -205,7 +213,7 @@ def learn_encoder(
     return Encoder(
         most=most,
         unit=unit,
-        kinds=_frequent(seen.kind, MOST_KINDS),
+        kinds=tuple(dict.fromkeys((PURCHASE, *_frequent(seen.kind, MOST_KINDS - 1)))),
         categories=_frequent(seen.category[seen.category != ""], MOST_CATEGORIES),
         columns=tuple(frame.columns),
         centre=numbers.mean(axis=0),
@@ -215,8 +223,16 @@ def learn_encoder(
         borrows=borrows,
         lender=lender,
         nobody=base_of(lender, history, horizons, unit).mean(axis=0),
+        middle=np.array([*np.zeros(len(frame.columns)), *_shares(told, levels)]),
         shuffled=shuffled,
     )
+
+
+def _shares(told: pd.DataFrame | None, levels: dict[str, tuple[str, ...]]) -> list[float]:
+    if told is None:
+        return []
+    columns = {column: told[column].to_numpy(dtype=object) for column in levels}
+    return [float((columns[c] == level).mean()) for c in levels for level in levels[c]]
 
 
 def wide_frame(history: History, unit: float, lender: FittedBtyd | None, days: int) -> pd.DataFrame:
@@ -256,10 +272,10 @@ def joined(parts: list[Inputs]) -> Inputs:
 
 def _shuffled(seen: Sequences) -> Sequences:
     """Put the events of each customer in an order that depends on nothing but these events."""
-    told = np.stack([seen.days_ago, seen.gap_days, seen.value_cents.astype(np.float64)], axis=1)
-    chance = np.array([blake2b(row, digest_size=8).digest() for row in told])
+    told = zip(seen.days_ago, seen.gap_days, seen.kind, seen.category, strict=True)
+    chance = [blake2b(repr(tuple(map(str, row))).encode(), digest_size=8).digest() for row in told]
     whose = np.repeat(np.arange(len(seen.length)), seen.length)
-    order = np.lexsort((chance, whose))
+    order = np.lexsort((np.array(chance), whose))
     return replace(
         seen,
         days_ago=seen.days_ago[order],

@@ -40,10 +40,9 @@ class Lesson(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Ensemble:
-    """What training gave: weights of all members, those of the judged one, and its curve."""
+    """What training gave: weights of all members, how many epochs, and the curves."""
 
     weights: Weights
-    judged: Weights | None
     epochs: int
     curve: pd.DataFrame
 
@@ -62,14 +61,14 @@ def fit_ensemble(
     examples.
     """
     cost = OBJECTIVES[loss].cost
-    epochs, judged, curve = training.epochs, None, pd.DataFrame()
+    epochs, curve = training.epochs, pd.DataFrame()
     first = seed * SEEDS_APART
     if lesson.early is not None and lesson.judged is not None:
         net = _built(build, first)
         done = train(
             net, cost, lesson.early, training, first, validation=lesson.judged, name="judged"
         )
-        epochs, judged, curve = done.epochs, stacked([done.weights]), done.curve
+        epochs, curve = done.epochs, done.curve
     made = []
     for member in range(members):
         own = first + member
@@ -77,9 +76,7 @@ def fit_ensemble(
         done = train(net, cost, lesson.whole, training, own, epochs=epochs, name=f"member-{member}")
         made.append(done.weights)
         curve = pd.concat([curve, done.curve.assign(part=f"member {member + 1}")])
-    return Ensemble(
-        weights=stacked(made), judged=judged, epochs=epochs, curve=curve.reset_index(drop=True)
-    )
+    return Ensemble(weights=stacked(made), epochs=epochs, curve=curve.reset_index(drop=True))
 
 
 def _built(build: Callable[[], nn.Module], seed: int) -> nn.Module:

@@ -1,6 +1,6 @@
 """Why a network expects what it expects of a customer: kinds of inputs, each with its money.
 
-The reference is somebody average: one purchase of the mean value, and the mean of all else.
+The reference customer bought once, for the mean value, and is in the middle of all else.
 """
 
 from collections.abc import Callable
@@ -23,10 +23,13 @@ from lifeworth.models.deep.nets import HistoryNet
 from lifeworth.models.deep.shapley import shapley
 
 PURCHASES, SPEND, TIMING, CONTACT, BGNBD = (
-    *("how often they bought", "what they spent", "when they bought"),
+    *("their purchases", "what they spent", "days since and between purchases"),
     *("returns, discounts and contacts", "what a BG/NBD expects"),
 )
-"""Kinds of inputs, as a merchant would call them; a static column is one of its own."""
+"""Kinds of inputs, as a merchant would call them; a static column is one of its own.
+
+Events carry their own dates: those of a purchase count with the purchases.
+"""
 
 WHEN = ("recency_days", "age_days", "days_since_last", "mean_gap_days", "sd_gap_days")
 
@@ -35,7 +38,7 @@ AROUND = ("complaints", "returned_share", "discount_share", "treatments_received
 MOST = 3
 """Static columns that are told apart; more are one kind."""
 
-COLUMNS_TOGETHER = "what is known of them"
+COLUMNS_TOGETHER = "their columns"
 
 VALUE = CHANNELS.index("value")
 
@@ -63,7 +66,7 @@ class Kinds(NamedTuple):
 
 def kinds_of(encoder: Encoder, net: HistoryNet) -> Kinds:
     """Return the kinds of the inputs of a network."""
-    static = [column for column, levels in encoder.levels.items() for _ in levels]
+    static = [f"their {column}" for column, levels in encoder.levels.items() for _ in levels]
     if len(encoder.levels) > MOST:
         static = [COLUMNS_TOGETHER] * len(static)
     wide = (*(kind_of(column) for column in encoder.columns), *static)
@@ -71,6 +74,7 @@ def kinds_of(encoder: Encoder, net: HistoryNet) -> Kinds:
     read = {PURCHASES, SPEND, *clock}
     read |= set(wide) if net.wide is not None else set()
     read |= {BGNBD} if net.shape.based else set()
+    read |= {CONTACT} if set(encoder.kinds) - {PURCHASE} else set()
     order = (PURCHASES, SPEND, TIMING, CONTACT, BGNBD, *static)
     return Kinds(tuple(dict.fromkeys(k for k in order if k in read)), wide, clock)
 
@@ -108,7 +112,8 @@ def parts(
 class _Asked:
     """Some customers, asked what is expected of them if some kinds were those of the reference.
 
-    What is read of events depends on two kinds alone, so that it is read four times, not 2^kinds.
+    What is read of events depends on three kinds alone, so that it is read at most eight times, not
+    2^kinds.
     """
 
     def __init__(
@@ -119,30 +124,33 @@ class _Asked:
         kinds: Kinds,
         season: tuple[float, float],
     ) -> None:
-        self.nets, self.seen, self.kinds = nets, seen, kinds
-        self.nobody = torch.from_numpy(encoder.nobody.astype(np.float32))
-        self.clock = torch.from_numpy(_centre(encoder))
-        purchase = encoder.kinds.index(PURCHASE) + 1 if PURCHASE in encoder.kinds else 0
-        variants = {
-            (often, spent): _events(seen, purchase, season, often=often, spent=spent)
-            for often in (False, True)
-            for spent in (False, True)
-        }
-        with torch.no_grad():
-            self.states = {key: [net.reader(v) for net in nets] for key, v in variants.items()}
+        self.nets, self.seen, self.kinds, self.season = nets, seen, kinds, season
+        self.nobody, self.middle, self.clock = (
+            torch.from_numpy(part.astype(np.float32))
+            for part in (encoder.nobody, encoder.middle, _centre(encoder))
+        )
+        self.purchase = encoder.kinds.index(PURCHASE) + 1
+        self.read: dict[frozenset[str], list[Tensor]] = {}
 
     def raw(self, own: frozenset[int]) -> Float[Tensor, "members customers intervals 5"]:
         """Return raw heads where the kinds in `own` are the customer's."""
         kept = {self.kinds.own[i] for i in own}
         seen = self.seen
-        wide = torch.where(_mask(self.kinds.wide, kept), seen.wide, 0.0)
+        wide = torch.where(_mask(self.kinds.wide, kept), seen.wide, self.middle)
         clock = torch.where(_mask(self.kinds.clock, kept), seen.clock, self.clock)
         base = seen.base if BGNBD in kept else self.nobody.expand_as(seen.base)
         told = seen._replace(wide=wide, clock=clock, base=base)
-        states = self.states[PURCHASES in kept, SPEND in kept]
         with torch.no_grad():
+            states = self._states(frozenset(kept & {PURCHASES, SPEND, CONTACT}))
             made = [net.heads(s, told) for net, s in zip(self.nets, states, strict=True)]
         return torch.stack(made)
+
+    def _states(self, kept: frozenset[str]) -> list[Tensor]:
+        """Return what each network has read of the events, if these kinds are the customer's."""
+        if kept not in self.read:
+            events = _events(self.seen, self.purchase, self.season, kept)
+            self.read[kept] = [net.reader(events) for net in self.nets]
+        return self.read[kept]
 
 
 def _mask(kinds: tuple[str, ...], kept: set[str]) -> Bool[Tensor, " columns"]:
@@ -155,37 +163,52 @@ def _centre(encoder: Encoder) -> Float[np.ndarray, " clock"]:
     return encoder.centre[at].astype(np.float32)
 
 
-def _events(
-    seen: Seen, purchase: int, season: tuple[float, float], *, often: bool, spent: bool
-) -> Seen:
-    """Return the events: those of the customer (`often`), or the one of the reference.
+def _events(seen: Seen, purchase: int, season: tuple[float, float], kept: frozenset[str]) -> Seen:
+    """Return the events if only the `kept` kinds are the customer's.
 
-    Purchases have the values of the customer (`spent`) or the mean purchase; the reference's one
-    has the customer's mean value.
+    PURCHASES: their purchases, or the one of the reference, which comes last. SPEND: their values,
+    or the mean purchase; the reference's one has the customer's mean value. CONTACT: all events
+    that are no purchases, or none.
     """
     mean = float(np.log1p(1.0))
-    steps = torch.arange(seen.kind.shape[1])
-    bought = (seen.kind == purchase) & (steps < seen.length[:, None])
+    there = torch.arange(seen.kind.shape[1]) < seen.length[:, None]
+    bought = (seen.kind == purchase) & there
     numbers = seen.numbers.clone()
-    if often:
-        if not spent:
-            numbers[..., VALUE] = torch.where(bought, mean, numbers[..., VALUE])
-        return seen._replace(numbers=numbers)
     total = torch.where(bought, numbers[..., VALUE], 0.0).sum(dim=1)
-    count = bought.sum(dim=1)
-    own = torch.where(count > 0, total / count.clamp(min=1), mean)
-    customers = len(seen.length)
-    one = torch.zeros((customers, 1, len(CHANNELS)))
-    one[:, 0, VALUE] = own if spent else mean
-    one[:, 0, CHANNELS.index("season_sin")] = season[0]
-    one[:, 0, CHANNELS.index("season_cos")] = season[1]
-    code = torch.full((customers, 1), purchase)
-    return seen._replace(
-        length=torch.ones_like(seen.length),
-        numbers=one,
-        kind=code,
-        category=torch.zeros_like(code),
+    own = torch.where(bought.any(dim=1), total / bought.sum(dim=1).clamp(min=1), mean)
+    if SPEND not in kept:
+        numbers[..., VALUE] = torch.where(bought, mean, numbers[..., VALUE])
+        own = torch.full_like(own, mean)
+    stay = (bought if PURCHASES in kept else torch.zeros_like(bought)) | (
+        there & ~bought if CONTACT in kept else torch.zeros_like(bought)
     )
+    left = _only(seen._replace(numbers=numbers), stay)
+    return left if PURCHASES in kept else _and_one(left, own, purchase, season)
+
+
+def _only(seen: Seen, stay: Bool[Tensor, "customers events"]) -> Seen:
+    """Return the events that stay, moved up to the front in their order."""
+    order = torch.argsort((~stay).int(), dim=1, stable=True)
+    return seen._replace(
+        length=stay.sum(dim=1),
+        numbers=seen.numbers.gather(1, order[..., None].expand_as(seen.numbers)),
+        kind=seen.kind.gather(1, order),
+        category=seen.category.gather(1, order),
+    )
+
+
+def _and_one(
+    seen: Seen, value: Float[Tensor, " customers"], purchase: int, season: tuple[float, float]
+) -> Seen:
+    """Return the events and, after the last of them, one purchase on the day before the cut-off."""
+    rows, at = torch.arange(len(seen.length)), seen.length
+    numbers = torch.nn.functional.pad(seen.numbers, (0, 0, 0, 1))
+    kind, category = (torch.nn.functional.pad(c, (0, 1)) for c in (seen.kind, seen.category))
+    one = torch.zeros((len(rows), len(CHANNELS)))
+    one[:, VALUE] = value
+    one[:, CHANNELS.index("season_sin")], one[:, CHANNELS.index("season_cos")] = season
+    numbers[rows, at], kind[rows, at], category[rows, at] = one, purchase, 0
+    return seen._replace(length=at + 1, numbers=numbers, kind=kind, category=category)
 
 
 def expected_value(
@@ -216,7 +239,7 @@ def frame_of(
 
 
 def mean_of_base(encoder: Encoder, over: Span) -> float:
-    """Return the value (cents) that the BG/NBD expects of somebody average, over a span."""
+    """Return the value (cents) that the BG/NBD expects of the reference, over a span."""
     odds, worth = encoder.nobody[:, 0], encoder.nobody[:, 3]
     return float((np.exp(worth) / (1.0 + np.exp(-odds)) * encoder.unit) @ over.parts)
 

@@ -97,8 +97,7 @@ class Taught:
         ]
         if self.early is None:
             told.append(
-                "The history is too short for a validation window: nothing was chosen by one, "
-                "and intervals are not calibrated."
+                "The history is too short for a validation window: nothing was chosen by one."
             )
         dropped = [h for h in self.study.horizons if h not in self.horizons]
         if dropped:
@@ -118,7 +117,8 @@ def factors(heads: Heads, targets: Targets) -> Float[np.ndarray, " intervals"]:
     """Return what the expected value of each interval is multiplied by to give what was seen.
 
     A log-normal of the right median has the wrong mean where the logs are not normal (Duan 1983,
-    who smears), and it knows nothing of returns and losses: both are in the ratio of the sums.
+    who smears), and it knows nothing of returns and losses: both are in the ratio of the sums,
+    which is kept within SMEARED. It is 1 where nobody bought: nothing is known of their value.
 
     Raises
     ------
@@ -128,12 +128,14 @@ def factors(heads: Heads, targets: Targets) -> Float[np.ndarray, " intervals"]:
     buys = 1.0 / (1.0 + np.exp(-heads.logit.astype(np.float64)))
     mean = (buys * np.exp(heads.loc + heads.scale.astype(np.float64) ** 2 / 2)).mean(axis=0)
     made = []
-    for expected, value, seen in zip(mean.T, targets.value.T, targets.seen.T, strict=True):
+    columns = (mean.T, *(column.T for column in targets))
+    for expected, purchases, value, seen in zip(*columns, strict=True):
         own = value[seen].astype(np.float64)
         positive = own[own > 0].sum()
-        _refuse_little(own.sum() / positive if positive else 1.0)
-        told = expected[seen].sum()
-        made.append(np.clip(own.sum() / told, *SMEARED) if positive and told > 0 else 1.0)
+        if own.any():
+            _refuse_little(own.sum() / positive if positive else 0.0)
+        told, bought = expected[seen].sum(), (purchases[seen] > 0).any()
+        made.append(np.clip(own.sum() / told, *SMEARED) if bought and told > 0 else 1.0)
     return np.array(made)
 
 
