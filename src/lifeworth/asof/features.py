@@ -13,6 +13,7 @@ from ibis import _
 from lifeworth.asof.rhythm import GRID
 from lifeworth.asof.split import History
 from lifeworth.asof.summary import TICKS_PER_DAY, epoch_day, purchases, summary
+from lifeworth.tables.campaign import CONTROL
 from lifeworth.tables.errors import InputError
 
 WINDOWS = (30, 90, 365)
@@ -127,7 +128,7 @@ def _of_tables(history: History) -> list[ir.Table]:
     if tables.events is not None:
         parts.append(_of_events(tables.events, epoch_day(history.cutoff) - EVENT_DAYS))
     if tables.treatments is not None:
-        received = _.count(where=_.arm != "control")
+        received = _.count(where=_.arm != CONTROL)
         parts.append(
             tables.treatments.group_by("customer_id").aggregate(treatments_received=received)
         )

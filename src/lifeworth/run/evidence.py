@@ -138,7 +138,8 @@ def _notes(config: RunConfig, last: Judged, final: Scored, card: dict[str, Any])
     if config.seeds > 1:
         notes.append(
             f"Errors are means over {config.seeds} seeds from {config.seed} on, with the standard "
-            f"deviation between them; scores, plots and intervals are of seed {config.seed}."
+            f"deviation between them; scores and plots are of seed {config.seed}, and so are the "
+            "widths of intervals."
         )
     notes += final.fitted.notes()
     if card["value_is"] == "revenue":

@@ -12,12 +12,10 @@ from lifeworth.asof.summary import outcomes
 from lifeworth.decide.tiers import TIERS
 from lifeworth.models.core import Explains
 from lifeworth.run.judging import Judged, Scored
+from lifeworth.tables.campaign import CONTROL
 
 MOST = 3
 """Reasons that are named for each customer."""
-
-CONTROL = "control"
-"""The arm that stands for no treatment."""
 
 REASONS = tuple(f"reason_{place}" for place in range(1, MOST + 1))
 
