@@ -13,7 +13,7 @@ from lifeworth.engines.training import Training
 from lifeworth.evaluate.bootstrap import Resampling
 from lifeworth.models.btyd.plain import plain
 from lifeworth.models.deep import LstmZiln
-from lifeworth.run.judging import Scored, judge, over_seeds, score
+from lifeworth.run.judging import Scored, judge, mean_of_cards, score
 from lifeworth.run.reasons import by_tier, foremost, told, treated
 from lifeworth.tables.simulate import World
 from lifeworth.tables.sources import Simulated
@@ -61,9 +61,9 @@ def test_a_tier_has_the_mean_of_its_customers():
     assert by_tier(None, pd.Series(["Low"])) is None
 
 
-def test_metrics_are_means_over_seeds_and_counts_are_counts():
+def test_metrics_are_means_mean_of_cards_and_counts_are_counts():
     card = {"customers": 10.0, "crps": 4.0, "crps_low": 3.0, "crps_high": 6.0, "bias/a/b": 1.0}
-    made = over_seeds(card, [{"customers": 10.0, "crps": 8.0}, {"customers": 10.0, "crps": 6.0}])
+    made = mean_of_cards(card, [{"customers": 10.0, "crps": 8.0}, {"customers": 10.0, "crps": 6.0}])
     assert made["crps"] == 6.0
     assert made["crps_seeds_sd"] == 2.0
     assert (made["crps_low"], made["crps_high"]) == (5.0, 8.0)

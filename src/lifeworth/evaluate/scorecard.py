@@ -69,8 +69,22 @@ def evaluate(
 def _forecast(
     scores: Forecast, future: Future, resampling: Resampling = RESAMPLING
 ) -> dict[str, float]:
-    card = forecast_card(scores, outcomes(future), weekly_purchases(future), resampling)
-    return card | {"new_customers": float(future.new_customers())}
+    return judged(scores, future, resampling)[1]
+
+
+def judged(
+    forecast: Forecast, future: Future, resampling: Resampling = RESAMPLING
+) -> tuple["Standing", dict[str, float]]:
+    """Return how every customer of a forecast fared, and what `evaluate` returns.
+
+    Raises
+    ------
+    InputError
+        As `evaluate`.
+    """
+    standing = stand(forecast, outcomes(future))
+    card = _card(standing, _tracking(forecast, weekly_purchases(future)), resampling)
+    return standing, card | {"new_customers": float(future.new_customers())}
 
 
 def forecast_card(
@@ -105,11 +119,13 @@ def forecast_card(
         If forecast and outcomes are not of the same customers, a score is not finite, or a week is
         not tracked.
     """
-    aligned = align(actual, forecast.frame)
-    sides = _sides(forecast, aligned)
-    weights = errors.ones(sides.purchases.actual)
-    card = _sums(sides) | _defined(_tracking(forecast, weekly)) | _defined(sides.attempts(weights))
-    ends = intervals(lambda w: _defined(sides.attempts(w), quiet=True), len(weights), resampling)
+    return _card(stand(forecast, actual), _tracking(forecast, weekly), resampling)
+
+
+def _card(standing: "Standing", tracking: Attempts, resampling: Resampling) -> dict[str, float]:
+    weights = errors.ones(standing.p_active)
+    card = _sums(standing) | defined(tracking) | defined(standing.attempts(weights))
+    ends = intervals(lambda w: defined(standing.attempts(w), quiet=True), len(weights), resampling)
     for name, interval in ends.items():
         card |= {f"{name}_low": interval.low, f"{name}_high": interval.high}
     return card
@@ -194,15 +210,23 @@ class _Side:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Sides:
-    """Both outcomes of a forecast and whether each customer was active."""
+class Standing:
+    """How every customer of a forecast fared: all that measures need, whatever the weights.
 
+    Attributes
+    ----------
+    customers
+        Identifiers, in the order of the arrays.
+    """
+
+    customers: pd.Index
     purchases: _Side
     value: _Side
     p_active: Customers
     activity: Ties
 
     def attempts(self, weights: Customers) -> Attempts:
+        """Return the measures of the weighted customers, not yet taken, by name."""
         active = (self.purchases.actual > 0).astype(float)
         ranks = self.activity.ranks(weights)
         return {
@@ -216,10 +240,18 @@ class _Sides:
         }
 
 
-def _sides(forecast: Forecast, aligned: pd.DataFrame) -> _Sides:
-    purchases, value = compared(forecast, aligned)
+def stand(forecast: Forecast, actual: pd.DataFrame) -> Standing:
+    """Return how every customer fared.
+
+    Raises
+    ------
+    InputError
+        If forecast and outcomes are not of the same customers, or a score is not finite.
+    """
+    purchases, value = compared(forecast, align(actual, forecast.frame))
     p_active = _numbers(forecast.frame, "p_active")
-    return _Sides(
+    return Standing(
+        customers=pd.Index(forecast.frame["customer_id"]),
         purchases=_side(purchases),
         value=_side(value),
         p_active=p_active,
@@ -241,7 +273,7 @@ def _numbers(frame: pd.DataFrame, column: str) -> Customers:
     return frame[column].to_numpy(dtype=np.float64)
 
 
-def _sums(sides: _Sides) -> dict[str, float]:
+def _sums(sides: Standing) -> dict[str, float]:
     return {
         "customers": float(len(sides.p_active)),
         "actual_purchases": float(sides.purchases.actual.sum()),
@@ -260,7 +292,7 @@ def _tracking(forecast: Forecast, weekly: pd.DataFrame) -> Attempts:
     }
 
 
-def _defined(attempts: Attempts, *, quiet: bool = False) -> dict[str, float]:
+def defined(attempts: Attempts, *, quiet: bool = False) -> dict[str, float]:
     """Return the measures that have a value; say which have none unless `quiet`."""
     done: dict[str, float] = {}
     for name, attempt in attempts.items():

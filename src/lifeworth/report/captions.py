@@ -16,7 +16,9 @@ CAPTIONS = {
         "Forecast against what happened",
         "Every customer known at the cut-off counts, also those who never came back. Money is in "
         "{currency}. Small figures are intervals: from resampling customers, or between "
-        "cut-offs where there are several. The best of each line is bold.",
+        "cut-offs where there are several. The best of each line is bold. Folded away below: how "
+        "much the first model's errors differ from those of the others on the same resampled "
+        "customers; bold is what the interval shows to be better.",
         "A model that does not beat the simple rules beside it is not worth its trouble.",
     ),
     "tracking": Caption(

@@ -19,6 +19,7 @@ SEGMENT = (
 COLUMNS = {
     "params": ("parameter", "estimate", "se", "low", "high", "meaning"),
     "holdout": ("model",),
+    "differences": ("other", "metric", "difference", "low", "high"),
     "weekly": ("week_start", "actual", "expected", "part"),
     "purchase_deciles": DECILE,
     "value_deciles": DECILE,
@@ -82,6 +83,9 @@ class Evidence:
     holdout
         One row per model, the model of the report first: model and one column per metric, named as
         in `report.metrics`, each with optional `<metric>_low` and `<metric>_high`.
+    differences
+        One row per other model and metric: other, metric, difference (the report's model less the
+        other), and its interval low, high (NaN where it has none).
     weekly
         One row per week: week_start, actual and expected repeat purchases, part ("calibration" or
         "holdout"). Optionally low, high, the 90 % predictive interval of that week, and
@@ -148,6 +152,7 @@ class Evidence:
     notes: list[str] = field(default_factory=list)
     params: pd.DataFrame | None = None
     holdout: pd.DataFrame | None = None
+    differences: pd.DataFrame | None = None
     weekly: pd.DataFrame | None = None
     purchase_deciles: pd.DataFrame | None = None
     value_deciles: pd.DataFrame | None = None

@@ -82,6 +82,37 @@ def _metric_cell(of: Metric, row: pd.Series, strong: bool) -> Cell:
     return Cell(text=shown(of, row[of.name]), small=small, strong=strong)
 
 
+def differences(frame: pd.DataFrame) -> Grid:
+    """Return metrics as rows and other models as columns; what an interval proves stands out."""
+    by = {(str(row["metric"]), str(row["other"])): row for _, row in frame.iterrows()}
+    others = list(frame["other"].astype(str).unique())
+    groups: dict[str, list[Row]] = {}
+    for of in map(metric, frame["metric"].astype(str).unique()):
+        cells = [_difference_cell(of, by.get((of.name, other))) for other in others]
+        row = [Cell(text=of.kind.label, small=_towards(of)), *cells]
+        groups.setdefault(of.about, []).append(row)
+    return Grid(head=["", *(f"less {other}" for other in others)], groups=groups)
+
+
+def _towards(of: Metric) -> str:
+    return "below zero: better" if of.kind.target == 0 else "above zero: better"
+
+
+def _difference_cell(of: Metric, row: pd.Series | None) -> Cell:
+    if row is None:
+        return Cell(text=number(None))
+    low, high = row["low"], row["high"]
+    known = pd.notna(low) and pd.notna(high)
+    interval = f"{_signed(of, low)} to {_signed(of, high)}" if known else ""
+    better = high < 0 if of.kind.target == 0 else low > 0
+    return Cell(text=_signed(of, row["difference"]), small=interval, strong=bool(known and better))
+
+
+def _signed(of: Metric, value: float) -> str:
+    text = shown(of, value)
+    return text if value < 0 or text.startswith("+") else f"+{text}"
+
+
 def deciles(frame: pd.DataFrame, *, cents: bool) -> Grid:
     """Return one row per decile: customers, expected and actual mean, interval, their ratio."""
     head = ["Decile", "Customers", "Expected", "Actual", "Interval of actual", "Actual / expected"]

@@ -61,7 +61,10 @@ def _holdout(evidence: Evidence) -> Section | None:
     if frame is None:
         return None
     words = caption("holdout", currency=evidence.currency)
-    return Section(anchor="holdout", words=words, tables={"": grids.holdout(frame)})
+    tables = {"": grids.holdout(frame)}
+    if (less := evidence.frame("differences")) is not None:
+        tables["How much better than the others, with intervals"] = grids.differences(less)
+    return Section(anchor="holdout", words=words, tables=tables)
 
 
 def _tracking(evidence: Evidence) -> Section | None:

@@ -38,6 +38,7 @@ def evidence(
     final: Scored,
     card: dict[str, Any],
     reasons: pd.DataFrame | None,
+    differences: pd.DataFrame | None,
 ) -> Evidence:
     """Return the evidence of a run.
 
@@ -52,6 +53,8 @@ def evidence(
         order lies before the window).
     reasons
         `run.reasons.by_tier`.
+    differences
+        `evaluate.differences`.
     """
     last = judged[-1][0]
     actual, frame = outcomes(last.future), last.scored.forecast.frame
@@ -76,6 +79,7 @@ def evidence(
         notes=_notes(config, last, final, card),
         params=_params(final),
         holdout=_holdout(judged),
+        differences=differences,
         weekly=_weekly(last),
         purchase_deciles=decile_table(purchases, frame["expected_purchases"].to_numpy()),
         value_deciles=decile_table(value, expected_value),

@@ -1,7 +1,7 @@
 """One model at one cut-off: fitted, scored, judged."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ import pandas as pd
 from lifeworth.asof.split import Future, History
 from lifeworth.asof.summary import outcomes
 from lifeworth.evaluate.bootstrap import Resampling
-from lifeworth.evaluate.scorecard import evaluate
+from lifeworth.evaluate.scorecard import Standing, judged
 from lifeworth.evaluate.segments import segment_card, segment_table
 from lifeworth.models.core import Fitted, Forecast, Recipe
 
@@ -46,6 +46,7 @@ class Judged:
     scored: Scored
     future: Future
     card: dict[str, float]
+    standings: tuple[Standing, ...]
     segments: pd.DataFrame | None
 
 
@@ -65,7 +66,7 @@ def score(name: str, recipe: Recipe[Forecast], history: History, horizon: int, s
     )
 
 
-def over_seeds(card: dict[str, float], again: list[dict[str, float]]) -> dict[str, float]:
+def mean_of_cards(card: dict[str, float], again: list[dict[str, float]]) -> dict[str, float]:
     """Return the card with the mean of each metric over seeds, and <metric>_seeds_sd.
 
     Parameters
@@ -94,8 +95,16 @@ def judge(
     scored: Scored, future: Future, resampling: Resampling, labels: pd.DataFrame | None = None
 ) -> Judged:
     """Judge a forecast by what came after, and in the segments of `labels` where there are some."""
-    card = evaluate(scored.forecast, future, resampling)
-    if labels is None:
-        return Judged(scored=scored, future=future, card=card, segments=None)
-    table = segment_table(scored.forecast, outcomes(future), labels)
-    return Judged(scored=scored, future=future, card=card | segment_card(table), segments=table)
+    standing, card = judged(scored.forecast, future, resampling)
+    table = None
+    if labels is not None:
+        table = segment_table(scored.forecast, outcomes(future), labels)
+        card |= segment_card(table)
+    return Judged(scored=scored, future=future, card=card, standings=(standing,), segments=table)
+
+
+def over_seeds(first: Judged, others: list[Judged]) -> Judged:
+    """Return the first seed's judgement with the means of its card over seeds (`mean_of_cards`)."""
+    card = mean_of_cards(first.card, [other.card for other in others])
+    standings = tuple(s for one in (first, *others) for s in one.standings)
+    return replace(first, card=card, standings=standings)

@@ -1,8 +1,7 @@
 """The pipeline of a run, from source to report, read top to bottom."""
 
 import datetime as dt
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,11 @@ from rich.console import Console
 
 from lifeworth.asof.attributes import categories
 from lifeworth.asof.split import Future, History, last_day, latest, rolling
+from lifeworth.asof.summary import summary
 from lifeworth.decide.tiers import assign_tiers, guardrails
 from lifeworth.engines.device import use
 from lifeworth.evaluate.bootstrap import Resampling
+from lifeworth.evaluate.differences import differences
 from lifeworth.report.page import write as write_report
 from lifeworth.report.terminal import print_summary
 from lifeworth.run import outputs, tracking
@@ -25,8 +26,9 @@ from lifeworth.run.reasons import by_tier, told
 from lifeworth.tables.core import Tables
 from lifeworth.tables.errors import InputError
 
-TIER = "tier"
-"""Among segments: the tier of the forecast, not a column of customers."""
+TIER, SO_FAR = "tier", "purchases_so_far"
+"""Among segments: the tier of the forecast, and 1, 2 or "3 or more" purchases before the cut-off;
+these change in time, so that they are no column of customers."""
 
 ONCE = Resampling(resamples=1)
 """Of further seeds no intervals are shown."""
@@ -49,6 +51,7 @@ def run(config: RunConfig, folder: Path) -> dict[str, Any]:
         judged = [list(_judge_all(config, pair, step)) for pair in cuts(tables, config.split)]
         final = _final(config, tables, judged[-1][0].scored, step)
         step("writing")
+        beside = _beside(config, judged)
         card = outputs.scorecard([models[0] for models in judged], tables, data_hash)
         card["debug"] = config.names.debug or ""
         reasons = told(final)
@@ -56,6 +59,7 @@ def run(config: RunConfig, folder: Path) -> dict[str, Any]:
         left = {
             outputs.SEGMENTS: outputs.segments(judged),
             outputs.BACKTEST: outputs.backtest(judged),
+            outputs.DIFFERENCES: beside,
             outputs.CURVES: outputs.curves(final.fitted),
             outputs.EXPLANATIONS: reasons.explanations,
         }
@@ -66,7 +70,7 @@ def run(config: RunConfig, folder: Path) -> dict[str, Any]:
             "acquired_earlier": _earlier(tables, judged[-1][0].scored.history),
         }
         why = by_tier(reasons.explanations, scores["tier"])
-        shown = evidence(config, judged, final, card | facts, why)
+        shown = evidence(config, judged, final, card | facts, why, beside)
         report = write_report(shown, folder / outputs.REPORT)
     print_summary(shown, console, _short(report))
     with console.status("keeping the run in MLflow"):
@@ -106,8 +110,7 @@ def _judge_all(config: RunConfig, pair: tuple[History, Future], step: Steps) -> 
     """Judge the model, then the baselines."""
     history, future = pair
     resampling = Resampling(resamples=config.resamples, seed=config.seed)
-    columns = [column for column in config.segments if column != TIER]
-    labels = categories(history, columns) if config.segments else None
+    labels = _labels(history, config.segments) if config.segments else None
     for name, recipe in {config.names.model: config.model, **config.baselines}.items():
         step(f"{future.cutoff}: {name}")
         scored = score(name, recipe, history, future.horizon, config.seed)
@@ -116,13 +119,35 @@ def _judge_all(config: RunConfig, pair: tuple[History, Future], step: Steps) -> 
         if labels is not None and TIER in config.segments:
             tiers = _with_tiers(config, scored.forecast.frame)["tier"].astype("str")
             own = labels.assign(**{TIER: tiers.to_numpy(dtype=object)})
-        judged = judge(scored, future, resampling, own)
-        again = []
+        first = judge(scored, future, resampling, own)
+        others = []
         for seed in range(config.seed + 1, config.seed + config.seeds):
             step(f"{future.cutoff}: {name}, seed {seed}")
-            other = score(name, recipe, history, future.horizon, seed)
-            again.append(judge(other, future, ONCE).card)
-        yield replace(judged, card=over_seeds(judged.card, again)) if again else judged
+            again = score(name, recipe, history, future.horizon, seed)
+            others.append(judge(again, future, ONCE))
+        yield over_seeds(first, others) if others else first
+
+
+def _labels(history: History, segments: Sequence[str]) -> pd.DataFrame:
+    """Return the segments of customers that no forecast is needed for, sorted by customer_id."""
+    labels = categories(history, [s for s in segments if s not in (TIER, SO_FAR)])
+    if SO_FAR not in segments:
+        return labels
+    known = summary(history).order_by("customer_id").to_pandas()
+    levels = pd.Series({0: "1", 1: "2", 2: "3 or more"})
+    return labels.assign(**{SO_FAR: levels.loc[known["frequency"].clip(0, 2)].to_numpy()})
+
+
+def _beside(config: RunConfig, judged: Sequence[Sequence[Judged]]) -> pd.DataFrame | None:
+    """Return how much the model's errors differ from those of the baselines."""
+    if not config.baselines:
+        return None
+    standings = {
+        of_model[0].scored.name: [cut.standings for cut in of_model]
+        for of_model in zip(*judged, strict=True)
+    }
+    resampling = Resampling(resamples=config.resamples, seed=config.seed)
+    return differences(standings, config.names.model, resampling)
 
 
 def _final(config: RunConfig, tables: Tables, judged: Scored, step: Steps) -> Scored:

@@ -23,10 +23,11 @@ FILES = ("scorecard.json", "scores.parquet", "params.json", "fitted")
 """What `write` always leaves, beside the report."""
 
 SEGMENTS, BACKTEST, CURVES = "segments.parquet", "backtest.parquet", "curves.parquet"
-EXPLANATIONS = "explanations.parquet"
-"""What `write` leaves where there are segments, several models or cut-offs, epochs, and reasons."""
+DIFFERENCES, EXPLANATIONS = "differences.parquet", "explanations.parquet"
+"""What `write` leaves where there are segments, several models or cut-offs, epochs, baselines, and
+reasons."""
 
-OPTIONAL = (SEGMENTS, BACKTEST, CURVES, EXPLANATIONS)
+OPTIONAL = (SEGMENTS, BACKTEST, CURVES, DIFFERENCES, EXPLANATIONS)
 
 MONEY = ("expected_value", "value_sd", *QUANTILES, *IN_CENTS)
 """Columns of scores.parquet in integer cents; those of `run.reasons` where a model has them."""
