@@ -15,7 +15,7 @@ cents per customer approached. The discount is part of the cost alone, so m must
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 ByArm = Float[np.ndarray, "customers arms"]
 Shared = Float[np.ndarray, "#customers #arms"]
@@ -53,3 +53,20 @@ def incremental_redemptions_cost(
 def net_value(m: Shared, p: ByArm, p_0: Float[np.ndarray, " customers"], cost: ByArm) -> ByArm:
     """Return m (p - p_0) - cost, the expected margin that an offer adds, net of its cost."""
     return m * (p - p_0[:, None]) - cost
+
+
+def doubly_robust(
+    y: Float[np.ndarray, " customers"],
+    a: Int[np.ndarray, " customers"],
+    e: Float[np.ndarray, " customers"],
+    m: ByArm,
+) -> ByArm:
+    """Return m_b + 1{a = b} (y - m_b) / e for every arm b (Robins, Rotnitzky and Zhao 1994).
+
+    y is the outcome, a the arm that was drawn (0 the control), e its chance, m what is expected of
+    each arm, the control among them; m must not know y.
+    """
+    rows = np.arange(len(y))
+    scores = m.copy()
+    scores[rows, a] += (y - m[rows, a]) / e
+    return scores
