@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Protocol
 
 import plotly.graph_objects as go
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -11,11 +12,48 @@ from plotly.offline import get_plotlyjs
 
 from lifeworth.report.evidence import Evidence, Totals
 from lifeworth.report.grids import Cell
-from lifeworth.report.sections import sections
+from lifeworth.report.sections import Section, sections
 from lifeworth.report.wording import change, counted, headline, money, number, relative
 
 
-def page(evidence: Evidence) -> str:
+class Page(Protocol):
+    """What else than the Evidence of a forecast a page can show."""
+
+    @property
+    def title(self) -> str:
+        """What stands at the top."""
+        ...
+
+    @property
+    def subtitle(self) -> str:
+        """What stands beside it."""
+        ...
+
+    @property
+    def notes(self) -> list[str]:
+        """Warnings in words."""
+        ...
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """Name to text, at the end."""
+        ...
+
+    @property
+    def headline(self) -> str:
+        """The one sentence a reader takes away."""
+        ...
+
+    def tiles(self) -> list[tuple[str, Cell]]:
+        """Return the few numbers at the top."""
+        ...
+
+    def sections(self) -> list[Section]:
+        """Return the sections in order."""
+        ...
+
+
+def page(evidence: Evidence | Page) -> str:
     """Return the report as HTML; the script of its figures is inside."""
     environment = Environment(
         loader=PackageLoader("lifeworth", "report"),
@@ -24,12 +62,18 @@ def page(evidence: Evidence) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    totals = evidence.totals
+    if isinstance(evidence, Evidence):
+        totals = evidence.totals
+        said = headline(totals, evidence.currency) if totals else ""
+        top = tiles(totals, evidence.currency) if totals else []
+        made = sections(evidence)
+    else:
+        said, top, made = evidence.headline, evidence.tiles(), evidence.sections()
     return environment.get_template("page.html.j2").render(
         evidence=evidence,
-        headline=headline(totals, evidence.currency) if totals else "",
-        tiles=tiles(totals, evidence.currency) if totals else [],
-        sections=sections(evidence),
+        headline=said,
+        tiles=top,
+        sections=made,
         figure_json=figure_json,
         plotlyjs=Markup(get_plotlyjs()),
     )
@@ -76,7 +120,7 @@ def figure_json(figure: go.Figure) -> Markup:
     return Markup(text)  # every < > & is escaped above
 
 
-def write(evidence: Evidence, path: Path) -> Path:
+def write(evidence: Evidence | Page, path: Path) -> Path:
     """Write the page and return its path; a reader finds the old file or the new, never half."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")

@@ -49,6 +49,18 @@ class Tiers(Words):
         return self.VIP, self.High, self.Med
 
 
+class CampaignRules(Words):
+    """How policies of a randomised campaign are judged (conf/campaign says what each means)."""
+
+    outcome: str
+    margin: Annotated[float, Field(gt=0, le=1)]
+    folds: Annotated[int, Field(ge=2, le=20)]
+    budget_cents: Annotated[float, Field(ge=0)] | None
+    suppress: Literal["shrunken", "low"]
+    monetary: str
+    frequency: str
+
+
 class Names(Words):
     """What was chosen, by name."""
 
@@ -76,6 +88,7 @@ class RunConfig(BaseModel):
     resamples: PositiveInt
     segments: tuple[str, ...]
     tiers: Tiers
+    campaign: CampaignRules
     tracking_uri: str | None
     composed: dict[str, Any]
 
@@ -107,6 +120,7 @@ def read(composed: dict[str, Any], choices: dict[str, str | None]) -> RunConfig:
         "split": checked("split", Split, fields.pop("split")),
         "hardware": checked("hardware", Hardware, fields.pop("hardware")),
         "tiers": checked("tiers", Tiers, fields.pop("tiers")),
+        "campaign": checked("campaign", CampaignRules, fields.pop("campaign")),
         "model": model,
         "baselines": _called(names, {k: b for k, b in baselines.items() if b != model}),
     }

@@ -26,13 +26,17 @@ def _job(composed: DictConfig) -> bool:
     """Run one job; return False if something given cannot be used, which has been said."""
     # Imported here, so that --help and a misspelt word answer at once.
     from lifeworth.run.config import read
-    from lifeworth.run.main import run
+    from lifeworth.run.main import is_campaign
     from lifeworth.tables.errors import InputError
 
     chosen = HydraConfig.get()
     try:
         plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
         config = read(dict(plain), dict(chosen.runtime.choices))
+        if is_campaign(config):
+            from lifeworth.run.campaigns import run
+        else:
+            from lifeworth.run.main import run
         run(config, Path(chosen.runtime.output_dir))
     except InputError as error:
         return _stop(str(error))

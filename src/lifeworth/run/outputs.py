@@ -27,7 +27,13 @@ DIFFERENCES, EXPLANATIONS = "differences.parquet", "explanations.parquet"
 """What `write` leaves where there are segments, several models or cut-offs, epochs, baselines, and
 reasons."""
 
-OPTIONAL = (SEGMENTS, BACKTEST, CURVES, DIFFERENCES, EXPLANATIONS)
+OFFERS, POLICIES, TARGETING = "offers.parquet", "policies.parquet", "targeting.parquet"
+"""What the run of a campaign leaves."""
+
+OPTIONAL = (
+    *(SEGMENTS, BACKTEST, CURVES, DIFFERENCES, EXPLANATIONS),
+    *(OFFERS, POLICIES, TARGETING),
+)
 
 MONEY = ("expected_value", "value_sd", *QUANTILES, *IN_CENTS)
 """Columns of scores.parquet in integer cents; those of `run.reasons` where a model has them."""
@@ -101,19 +107,21 @@ def write(
     folder: Path,
     card: dict[str, Any],
     scores: pd.DataFrame,
-    fitted: Fitted[Forecast],
+    fitted: Fitted[Any],
     tables: Mapping[str, pd.DataFrame | None],
 ) -> None:
     """Write scorecard.json, scores.parquet, params.json, fitted/, and those of `tables` there are.
 
     Parameters
     ----------
+    scores
+        As they are to be stored (`in_cents` for those of a forecast).
     tables
         By file name (`OPTIONAL`).
     """
     folder.mkdir(parents=True, exist_ok=True)
     _write_json(folder / "scorecard.json", card)
-    in_cents(scores).to_parquet(folder / "scores.parquet", index=False)
+    scores.to_parquet(folder / "scores.parquet", index=False)
     _write_json(
         folder / "params.json",
         {

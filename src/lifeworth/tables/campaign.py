@@ -5,6 +5,8 @@ were not known before the arm was drawn, redemptions in the control, missing cha
 twice in one campaign and rows of one table alone are refused.
 """
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +15,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from lifeworth.tables.check import check
+from lifeworth.tables.content import row_sum
 from lifeworth.tables.core import ValueIs
 from lifeworth.tables.faults import Rule, broken, refuse, sentence
 from lifeworth.tables.money import whole
@@ -63,6 +66,14 @@ class Campaign:
     currency: str
     value_is: ValueIs
     features: ir.Table | None = None
+
+    def content_hash(self) -> str:
+        """Return a hash of all rows, whatever their order."""
+        named = {"treatments": self.treatments, "outcomes": self.outcomes, "arms": self.arms}
+        if self.features is not None:
+            named["features"] = self.features
+        text = json.dumps({name: row_sum(table) for name, table in named.items()}, sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     def paid(self) -> ir.Table:
         """Return customer_id, campaign_id and cost_cents: what each customer in fact cost.

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from sklearn.base import clone, is_classifier
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
@@ -61,7 +61,7 @@ class Base(NamedTuple):
             ) from error
         if "random_state" in made.get_params():
             made.set_params(random_state=seed)
-        return make_pipeline(_columns(), made)
+        return make_pipeline(columns_of(), made)
 
     def fit(self, x: pd.DataFrame, y: Row, seed: int, weight: Row | None = None) -> Pipeline:
         """Fit a new one; weights are those of squared errors.
@@ -119,7 +119,7 @@ def chances(trial: Trial, seed: int) -> tuple[Pipeline | None, ByArm]:
     """
     if trial.is_constant():
         return None, np.tile(trial.shares(), (len(trial.arm), 1))
-    model = make_pipeline(_columns(), LogisticRegression(max_iter=1_000, random_state=seed))
+    model = make_pipeline(columns_of(), LogisticRegression(max_iter=1_000, random_state=seed))
     model.fit(trial.features, trial.arm)
     return model, np.asarray(model.predict_proba(trial.features), dtype=np.float64)
 
@@ -148,7 +148,7 @@ def unkeep(kept: Kept) -> Any:
     return loads(data, trusted=strange)
 
 
-def _columns() -> Any:
+def columns_of() -> Any:
     """Return what makes numbers of features: text by level, numbers centred, gaps told."""
     text = OneHotEncoder(
         handle_unknown="infrequent_if_exist", min_frequency=RAREST, sparse_output=False

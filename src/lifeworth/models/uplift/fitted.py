@@ -122,9 +122,13 @@ class Uplift:
             values, errors = getattr(self, name), getattr(self, f"{name}_error")
             for arm, value, error in zip(self.arms[1:], values, errors, strict=True):
                 low, high = value - NORMAL_95 * error, value + NORMAL_95 * error
-                number = (float(n) for n in (value, error, low, high))
-                found.append(Parameter(f"{name}_{arm}", *number, meaning))
+                ends = float(low), float(high)
+                found.append(Parameter(f"{name}_{arm}", float(value), float(error), *ends, meaning))
         return found
+
+    def log_likelihood(self) -> dict[str, float]:
+        """Return nothing: learners have no likelihood."""
+        return {}
 
     def notes(self) -> tuple[str, ...]:
         """Return for which arms the effects of customers are not told apart."""
@@ -151,7 +155,7 @@ class Uplift:
                 f"uplift: {len(missing)} of {len(self.features)} features are missing, first "
                 f"'{missing[0]}'; give the columns that the model was fitted to"
             )
-        return features[list(self.features)]
+        return features.loc[:, list(self.features)]
 
 
 def fit(trial: Trial, learner: tuple[str, Learn], base: Base, folds: int, seed: int) -> Uplift:

@@ -8,7 +8,7 @@ import pandas as pd
 from econml.grf import CausalForest
 from econml.tree._tree import Tree  # the class of which a fitted tree is made; it has no other door
 
-from lifeworth.models.uplift.bases import Kept, _columns, keep, unkeep
+from lifeworth.models.uplift.bases import Kept, columns_of, keep, unkeep
 from lifeworth.models.uplift.trial import Row
 
 BLOCK = 50_000
@@ -56,7 +56,7 @@ class Grown(NamedTuple):
 
 def grow(x: pd.DataFrame, drawn: Row, left: Row, growth: Forest, seed: int) -> Grown:
     """Grow honest trees on residuals of the arm (`drawn`) and of the outcome (`left`)."""
-    columns = _columns().fit(x)
+    columns = columns_of().fit(x)
     forest = CausalForest(
         n_estimators=growth.trees,
         min_samples_leaf=growth.fewest,
