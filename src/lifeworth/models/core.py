@@ -60,12 +60,8 @@ class Parameter(NamedTuple):
 
 
 @runtime_checkable
-class Fitted(Protocol[Score]):
-    """A model that has seen a History and can score it, or a later one."""
-
-    def score(self, history: History, horizon: int) -> Score:
-        """Score every customer of `history` over the `horizon` days after its cut-off."""
-        ...
+class Told(Protocol):
+    """A fitted model that can say what it found."""
 
     def parameters(self) -> list[Parameter]:
         """Return what was estimated."""
@@ -77,6 +73,15 @@ class Fitted(Protocol[Score]):
 
     def notes(self) -> tuple[str, ...]:
         """Return what a user should know about the fit, in sentences."""
+        ...
+
+
+@runtime_checkable
+class Fitted(Told, Protocol[Score]):
+    """A model that has seen a History and can score it, or a later one."""
+
+    def score(self, history: History, horizon: int) -> Score:
+        """Score every customer of `history` over the `horizon` days after its cut-off."""
         ...
 
 

@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from lifeworth.models.core import Fitted
+from lifeworth.models.core import Told
 from lifeworth.tables.errors import InputError
 
 ROOM = "lifeworth.models."
@@ -21,7 +21,7 @@ TEXT, ARRAYS = "fitted.json", "arrays.npz"
 Content = TypeVar("Content")
 
 
-def save(fitted: Fitted[Any], folder: Path) -> None:
+def save(fitted: Told, folder: Path) -> None:
     """Write `fitted` to fitted.json and arrays.npz in `folder`, made if it is not there."""
     arrays: dict[str, np.ndarray] = {}
     kind = type(fitted)
@@ -32,7 +32,7 @@ def save(fitted: Fitted[Any], folder: Path) -> None:
     np.savez(folder / ARRAYS, allow_pickle=False, **arrays)
 
 
-def load(folder: Path) -> Fitted[Any]:
+def load(folder: Path) -> Any:
     """Read back what `save` wrote; its scores are the same to the last bit.
 
     Raises
@@ -81,7 +81,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
         return dict(arrays)
 
 
-def _kind(path: Path, text: dict[str, Any]) -> type[Fitted[Any]]:
+def _kind(path: Path, text: dict[str, Any]) -> type[Told]:
     """Return the class that was saved, if it is a model of ours."""
     kind = _ours(str(text.get("kind"))) if text.get("format") == FORMAT else None
     if kind is None:
@@ -93,7 +93,7 @@ def _kind(path: Path, text: dict[str, Any]) -> type[Fitted[Any]]:
     return kind
 
 
-def _ours(kind: str) -> type[Fitted[Any]] | None:
+def _ours(kind: str) -> type[Told] | None:
     module, _, name = kind.rpartition(".")
     if not module.startswith(ROOM):
         return None
@@ -101,7 +101,7 @@ def _ours(kind: str) -> type[Fitted[Any]] | None:
         found = getattr(importlib.import_module(module), name, None)
     except ModuleNotFoundError:
         return None
-    return found if isinstance(found, type) and issubclass(found, Fitted) else None
+    return found if isinstance(found, type) and issubclass(found, Told) else None
 
 
 def _packed(value: Any, arrays: dict[str, np.ndarray], where: str) -> Any:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from lifeworth.evaluate.backtest import summarise
 from lifeworth.models import store
-from lifeworth.models.core import QUANTILES, Fitted, Forecast, Trains
+from lifeworth.models.core import QUANTILES, Fitted, Forecast, Told, Trains
 from lifeworth.run.judging import COUNTS, SEEDS_SD, Judged
 from lifeworth.run.reasons import IN_CENTS
 from lifeworth.tables.core import Tables
@@ -107,7 +107,7 @@ def write(
     folder: Path,
     card: dict[str, Any],
     scores: pd.DataFrame,
-    fitted: Fitted[Any],
+    fitted: Told,
     tables: Mapping[str, pd.DataFrame | None],
 ) -> None:
     """Write scorecard.json, scores.parquet, params.json, fitted/, and those of `tables` there are.

@@ -1,4 +1,4 @@
-"""Causal forest: honest trees that split where effects differ (Athey, Tibshirani and Wager 2019)."""
+"""Causal forest: honest trees that split where effects differ (Athey et al. 2019)."""
 
 from dataclasses import field
 

@@ -1,4 +1,4 @@
-"""The S-learner: one model of outcomes with the arm among its inputs (Kuenzel, Sekhon, Bickel and Yu 2019)."""
+"""The S-learner: one model of outcomes with the arm among its inputs."""
 
 from dataclasses import field
 

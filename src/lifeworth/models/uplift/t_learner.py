@@ -1,4 +1,4 @@
-"""The T-learner: a model of outcomes for each arm (Kuenzel, Sekhon, Bickel and Yu 2019)."""
+"""The T-learner: a model of outcomes for each arm."""
 
 from dataclasses import field
 

@@ -1,4 +1,4 @@
-"""The X-learner: imputed effects of the treated and of the control, mixed (Kuenzel, Sekhon, Bickel and Yu 2019)."""
+"""The X-learner: imputed effects of the treated and of the control, mixed."""
 
 from dataclasses import field
 
