@@ -8,6 +8,7 @@ from lifeworth.tables.sources.online_retail import OnlineRetail
 from lifeworth.tables.sources.online_retail_ii import OnlineRetailII
 from lifeworth.tables.sources.shape import Source
 from lifeworth.tables.sources.simulated import Simulated
+from lifeworth.tables.sources.simulated_campaign import SimulatedCampaign
 from lifeworth.tables.sources.superstore import Superstore
 
 SOURCES: dict[str, type[Source]] = {
@@ -19,8 +20,9 @@ SOURCES: dict[str, type[Source]] = {
     "simulated": Simulated,
 }
 
-CAMPAIGNS: dict[str, type[CharitableMatching] | type[Hillstrom]] = {
+CAMPAIGNS: dict[str, type[CharitableMatching] | type[Hillstrom] | type[SimulatedCampaign]] = {
     "charitable_matching": CharitableMatching,
     "hillstrom": Hillstrom,
+    "simulated_campaign": SimulatedCampaign,
 }
 """Sources of randomised campaigns, whose `load` returns a `tables.campaign.Campaign`."""
