@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import plotly.graph_objects as go
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -16,6 +16,7 @@ from lifeworth.report.sections import Section, sections
 from lifeworth.report.wording import change, counted, headline, money, number, relative
 
 
+@runtime_checkable
 class Page(Protocol):
     """What else than the Evidence of a forecast a page can show."""
 

@@ -19,7 +19,7 @@ from lifeworth.models.uplift.trial import ByArm, Row, Trial
 from lifeworth.tables.errors import InputError
 from lifeworth.tables.faults import nearest
 
-Kept = UInt8[np.ndarray, " bytes"]
+Kept = UInt8[np.ndarray, "_"]
 
 OURS = ("sklearn.", "numpy.", "builtins.", "pandas.")
 """Where the types that are kept come from."""

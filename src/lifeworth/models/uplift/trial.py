@@ -87,7 +87,7 @@ class Trial:
     def is_constant(self) -> bool:
         """Say whether each arm was drawn with one chance for everybody."""
         ranges = [np.ptp(self.propensity[self.of_arm(a)]) for a in range(len(self.arms))]
-        return max(ranges) <= CONSTANT
+        return bool(max(ranges) <= CONSTANT)
 
 
 def split(trial: Trial, folds: int, seed: int) -> Int[np.ndarray, " customers"]:

@@ -1,0 +1,138 @@
+"""`lifeworth run` on a randomised campaign: what it leaves and says, and whether that is true."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lifeworth.evaluate.policies import policy_mean
+from lifeworth.models.store import load
+from lifeworth.run.campaigns import run, trial_of
+from lifeworth.run.conf import conf_folder
+from lifeworth.run.hydra_app import compose_and_run
+from lifeworth.tables.errors import InputError
+from lifeworth.tables.simulate_campaign import Trial as World
+from lifeworth.tables.sources import Hillstrom, SimulatedCampaign
+
+SIMULATED = (
+    "data=simulated_campaign",
+    "campaign.monetary=mean_margin_cents",
+    "campaign.frequency=orders",
+    "campaign.folds=2",
+)
+
+
+@pytest.fixture(scope="module")
+def config(composed, tmp_path_factory: pytest.TempPathFactory):
+    where = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    words = [*SIMULATED, "model=uplift_dr_learner", f"tracking_uri=sqlite:///{where}"]
+    return composed(*words)
+
+
+@pytest.fixture(scope="module")
+def folder(config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    run(config, folder)
+    return folder
+
+
+def test_a_run_leaves_what_shops_and_notebooks_read(folder: Path) -> None:
+    left = {p.name for p in folder.iterdir()}
+    assert {"scorecard.json", "scores.parquet", "params.json", "fitted", "report.html"} <= left
+    assert {"offers.parquet", "policies.parquet", "targeting.parquet"} <= left
+    card = json.loads((folder / "scorecard.json").read_text())
+    scores = pd.read_parquet(folder / "scores.parquet")
+    assert len(scores) == card["customers"] == 4_000
+    assert scores.notna().all(axis=None)
+    assert card["recommended"] in {"personalised", "best single arm", "monetary", "frequency",
+                                   "random"}  # fmt: skip
+    assert card["personalised"] in (0.0, 1.0)
+    offers = pd.read_parquet(folder / "offers.parquet")
+    assert list(offers) == ["customer_id", "arm", "value_cents", "cost_cents", "low_cents"]
+    assert (offers["low_cents"] <= offers["value_cents"]).all()
+
+
+def test_values_of_policies_cover_the_truth(folder: Path, config) -> None:
+    """Giving everybody one arm is worth, in truth, the mean of its expected net margin."""
+    source = config.data
+    truth = source.truth()
+    p, r = truth.purchase, truth.redemption
+    paid = truth.contact_cents + (1 - truth.funded_share) * truth.discount_cents * r * p
+    paid[:, 0] = 0.0
+    net = (truth.margin_cents[:, None] * p - paid).mean(axis=0)
+    rows = pd.read_parquet(folder / "policies.parquet").set_index("policy")
+    for number, arm in enumerate(truth.arms):
+        row = rows.loc[f"all {arm}"]
+        assert abs(row["value"] - net[number]) < 4 * row["value_error"]
+        assert abs(row["spend"] - paid[:, number].mean()) < 4 * row["spend_error"] + 1e-9
+
+
+def test_the_kept_model_says_what_the_scores_say(folder: Path, config) -> None:
+    trial = trial_of(config.data.load().frame(), config.campaign)
+    scores = pd.read_parquet(folder / "scores.parquet")
+    said = load(folder / "fitted").effects(trial.features)
+    for number, arm in enumerate(trial.arms[1:], start=1):
+        np.testing.assert_array_equal(scores[f"effect_{arm}"], said.value[:, number])
+
+
+def test_the_report_opens_with_the_verdict(folder: Path) -> None:
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    card = json.loads((folder / "scorecard.json").read_text())
+    assert "Policies compared" in page
+    assert "Whom to reach first" in page
+    assert "What each budget brings" in page
+    assert card["verdict"].split(":")[0].replace("'", "&#39;") in page
+
+
+def test_without_differences_nothing_personal_is_recommended(config, tmp_path: Path) -> None:
+    flat = replace(config.data, trial=World(customers=2_000, strength=0.0))
+    card = run(config.model_copy(update={"data": flat}), tmp_path)
+    assert card["personalised"] == 0.0
+    assert card["verdict"].startswith("Follow '")
+
+
+def test_a_budget_is_kept_in_expectation(config, tmp_path: Path) -> None:
+    rules = config.campaign.model_copy(update={"budget_cents": 20.0})
+    run(config.model_copy(update={"campaign": rules}), tmp_path)
+    rows = pd.read_parquet(tmp_path / "policies.parquet").set_index("policy")
+    own = rows.loc["personalised"]
+    assert own["spend"] < 20.0 + 4 * own["spend_error"]
+    assert 0 <= own["over"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["model=uplift_dr_learner"], "learns from a randomised campaign"),
+        ([*SIMULATED], "model=btyd_bgnbd learns from a store"),
+        ([*SIMULATED, "model=uplift_none", "campaign.outcome=clicked"], "campaign.outcome"),
+        ([*SIMULATED, "model=uplift_none", "campaign.monetary=wealth"], "campaign.monetary"),
+        ([*SIMULATED, "model=uplift_none", "campaign.folds=1"], "campaign: folds = 1"),
+        ([*SIMULATED, "model=uplift_t_learner", "model.learner=Forrest"], "model.learner"),
+    ],
+)
+def test_wrong_words_are_told_in_a_sentence(words, says, tmp_path: Path, capfd) -> None:
+    where = [f"hydra.run.dir={tmp_path}", f"tracking_uri=sqlite:///{tmp_path / 'm.db'}"]
+    assert compose_and_run([*words, *where], conf_folder()) == 2
+    told = capfd.readouterr().err
+    assert says in told
+    assert "Traceback" not in told
+
+
+def test_hillstrom_is_told_as_published(data_folder, composed) -> None:
+    """Mean spend .653, 1.423 (men's) and 1.077 USD (women's); 64,000 customers."""
+    source = Hillstrom(folder=str(data_folder))
+    trial = trial_of(source.load().frame(), composed("experiment=uplift_hillstrom").campaign)
+    means = [trial.outcome[trial.of_arm(a)].mean() for a in range(3)]
+    np.testing.assert_allclose(means, [65.3, 142.3, 107.7], atol=0.05)
+    assert len(trial.arm) == 64_000
+
+
+def test_two_sources_of_one_seed_are_one_campaign() -> None:
+    first, second = (SimulatedCampaign(seed=3).load().content_hash() for _ in range(2))
+    assert first == second != SimulatedCampaign(seed=4).load().content_hash()
+    with pytest.raises(InputError, match="chances"):
+        policy_mean(np.array([[0.5, 0.2]]), np.zeros((1, 2)))
