@@ -233,6 +233,7 @@ def played(rng: np.random.Generator, n: int, resamples: int) -> pd.DataFrame:
     return table.set_index("policy")
 
 
+@pytest.mark.slow
 def test_paired_intervals_hold_the_truth_as_often_as_they_say():
     rng = np.random.default_rng(7)
     n, shops = 400, 120

@@ -1,6 +1,7 @@
 """One self-contained HTML page: it asks the network for nothing, and its policy forbids it."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import plotly.graph_objects as go
@@ -11,12 +12,53 @@ from plotly.offline import get_plotlyjs
 
 from lifeworth.report.evidence import Evidence, Totals
 from lifeworth.report.grids import Cell
-from lifeworth.report.sections import sections
+from lifeworth.report.sections import Section, sections
 from lifeworth.report.wording import change, counted, headline, money, number, relative
 
 
+@dataclass(frozen=True, kw_only=True)
+class Leaf:
+    """Everything on a page.
+
+    Attributes
+    ----------
+    headline
+        One sentence; the title in its place if "".
+    tiles
+        The few numbers at the top, by title.
+    notes
+        Warnings in words.
+    facts
+        Name to text: how the page was made.
+    """
+
+    title: str
+    subtitle: str
+    headline: str
+    tiles: list[tuple[str, Cell]]
+    sections: list[Section]
+    notes: list[str]
+    facts: dict[str, str]
+
+
 def page(evidence: Evidence) -> str:
-    """Return the report as HTML; the script of its figures is inside."""
+    """Return the report of a run as HTML; the script of its figures is inside."""
+    totals = evidence.totals
+    return rendered(
+        Leaf(
+            title=evidence.title,
+            subtitle=evidence.subtitle,
+            headline=headline(totals, evidence.currency) if totals else "",
+            tiles=tiles(totals, evidence.currency) if totals else [],
+            sections=sections(evidence),
+            notes=evidence.notes,
+            facts=evidence.facts,
+        )
+    )
+
+
+def rendered(leaf: Leaf) -> str:
+    """Return any page as HTML."""
     environment = Environment(
         loader=PackageLoader("lifeworth", "report"),
         autoescape=True,
@@ -24,14 +66,8 @@ def page(evidence: Evidence) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    totals = evidence.totals
     return environment.get_template("page.html.j2").render(
-        evidence=evidence,
-        headline=headline(totals, evidence.currency) if totals else "",
-        tiles=tiles(totals, evidence.currency) if totals else [],
-        sections=sections(evidence),
-        figure_json=figure_json,
-        plotlyjs=Markup(get_plotlyjs()),
+        leaf=leaf, figure_json=figure_json, plotlyjs=Markup(get_plotlyjs())
     )
 
 
@@ -77,11 +113,16 @@ def figure_json(figure: go.Figure) -> Markup:
 
 
 def write(evidence: Evidence, path: Path) -> Path:
-    """Write the page and return its path; a reader finds the old file or the new, never half."""
+    """Write the report of a run as `put` does."""
+    return put(page(evidence), path)
+
+
+def put(html: str, path: Path) -> Path:
+    """Write a page and return its path; a reader finds the old file or the new, never half."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_text(page(evidence), encoding="utf-8")
+        part.write_text(html, encoding="utf-8")
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
