@@ -5,7 +5,7 @@ from typing import Literal
 
 import pandas as pd
 
-from lifeworth.decide.rivals import CHOSEN
+from lifeworth.decide.rivals import CHOSEN, LESS, RANDOM
 from lifeworth.decide.target import REASONS, Targeting
 from lifeworth.report.captions import Caption
 from lifeworth.report.grids import Cell, Grid, Row
@@ -78,7 +78,7 @@ def headline(shown: Shown) -> str:
     """Return one sentence: how many for how much, and what that is expected to bring."""
     totals, currency = shown.targeting.totals(), shown.currency
     if not totals["customers"]:
-        return "Target nobody: no customer is expected to bring more than the action costs"
+        return "Target nobody: the action costs more than any customer's score, or than the budget"
     spend = money(totals["spend"], currency)
     return (
         f"Target {counted(int(totals['customers']), 'customer')} for {spend}: expected to bring "
@@ -87,9 +87,9 @@ def headline(shown: Shown) -> str:
 
 
 def comparison(shown: Shown) -> Grid:
-    """Return one row per policy: customers, spend, net by each measure, and how much less it is."""
+    """Return one row per policy: customers, spend, net and the lead of the chosen by measure."""
     nets = [f"Net, {measure}" for measure in shown.measures]
-    less = [f"Chosen less this, {measure}" for measure in shown.measures]
+    less = [f"Lead, {measure}" for measure in shown.measures]
     rows = [_policy_row(shown, str(name)) for name in shown.policies["policy"].unique()]
     return Grid(head=["", "Customers", "Spend", *nets, *less], groups={"": rows})
 
@@ -98,14 +98,14 @@ def _policy_row(shown: Shown, name: str) -> Row:
     by = [shown.of(name, measure) for measure in shown.measures]
     start = [policy_name(name), number(by[0]["customers"]), money(by[0]["spend"])]
     nets = [_with_ends(row, ("net", "low", "high")) for row in by]
-    less = [_with_ends(row, ("less", "less_low", "less_high")) for row in by]
+    less = [_with_ends(row, LESS) for row in by]
     return [*(Cell(text=text) for text in start), *nets, *less]
 
 
 def _with_ends(row: pd.Series, names: tuple[str, str, str]) -> Cell:
     middle, low, high = (money(row[name]) for name in names)
     known = pd.notna(row[names[1]])
-    proven = known and names[0] == "less" and row["less_low"] > 0
+    proven = known and names == LESS and row["measure"] == "realised" and row["less_low"] > 0
     return Cell(text=middle, small=f"{low} to {high}" if known else "", strong=bool(proven))
 
 
@@ -138,21 +138,23 @@ def _tiles(shown: Shown) -> list[tuple[str, Cell]]:
 def _policies(shown: Shown) -> Section:
     words = Caption(
         "Against simple rules",
-        "Every rule spends the same budget and is judged by the same measure: uplift x value - "
+        "Every rule may spend the same budget and is judged by the same measure: uplift x value - "
         f"cost over whom it picked, in {shown.currency}. Forecast: value as forecast, not "
-        f"winsorised. Realised: what customers were in fact worth in the {shown.horizon_days} days "
-        "after, had the action raised that by the same share. Intervals (90 %) are from resampling "
-        "customers; differences are paired, and bold where the interval lies above zero. At random "
-        "is its exact expectation, and customers who tie have equal chances.",
-        "A realised difference whose interval holds zero: the simple rule would have done as well. "
-        "A forecast far above the realised: whoever is chosen by a forecast is flattered by it.",
+        "winsorised; whoever was chosen by a forecast leads by it, so that this proves nothing. "
+        f"Realised: what customers were in fact worth in the {shown.horizon_days} days after, had "
+        "the action raised it by the same share. Intervals (90 %) are from resampling customers. "
+        "The lead is how much more the chosen bring than the rule, on the same resampled "
+        "customers; bold where they were in fact ahead. At random is its exact expectation, and "
+        "customers who tie have equal chances.",
+        "A realised lead whose interval holds zero: the simple rule would have done as well. A "
+        "forecast far above the realised: the best forecasts are also the luckiest ones.",
     )
     rows = shown.policies
     pictures = [
         Picture(title=f"Net, {shown.currency}", figure=dots(rows, ("net", "low", "high"))),
         Picture(
-            title=f"Chosen less the rule, {shown.currency}",
-            figure=dots(rows[rows["policy"] != CHOSEN], ("less", "less_low", "less_high")),
+            title=f"Lead of the chosen over a rule, {shown.currency}",
+            figure=dots(rows[~rows["policy"].isin([CHOSEN, RANDOM])], LESS),
         ),
     ]
     table = {"": comparison(shown)}
@@ -274,7 +276,9 @@ def _reasons(found: Targeting) -> Grid:
     rows = []
     for reason in REASONS:
         own = found.customers[found.customers["reason"] == reason]
-        sums = [money(own[name].sum()) for name in ("expected_value", "gain", "cost")]
+        if own.empty:
+            continue
+        sums = [money(own[name].sum(), decimals=0) for name in ("expected_value", "gain", "cost")]
         cells = [number(len(own)), *sums]
         rows.append([Cell(text=reason, small=WHY[reason]), *(Cell(text=text) for text in cells)])
     return Grid(head=["", "Customers", "Expected value", "Gain", "Cost"], groups={"": rows})

@@ -193,7 +193,7 @@ def _shown(
         targeting=found,
         policies=compared(found, keys, values, resampling),
         curve=curve(found, keys, values),
-        notes=_notes(card, run, len(scores) - len(found.customers)),
+        notes=_notes(card, run, found.caution, len(scores) - len(found.customers)),
         facts=_facts(arguments, run, card, found),
     )
 
@@ -202,7 +202,7 @@ def _floats(column: pd.Series) -> Customers:
     return column.to_numpy(dtype=np.float64)
 
 
-def _notes(card: dict[str, Any], run: Reopened, left_out: int) -> list[str]:
+def _notes(card: dict[str, Any], run: Reopened, caution: Caution, left_out: int) -> list[str]:
     notes = [
         "The uplift is an assumption. Keep a random part of the targets without the action, and "
         "measure it."
@@ -211,6 +211,11 @@ def _notes(card: dict[str, Any], run: Reopened, left_out: int) -> list[str]:
         notes.append(
             "Value is revenue: a gain in it is not yet profit. Multiply the uplift by the share of "
             "revenue that is margin, or give costs with the orders."
+        )
+    if caution.risk != "mean":
+        notes.append(
+            "Risk is counted customer by customer, as if the luck of many did not average out: it "
+            "leaves out customers who would pay in sum."
         )
     if run.future is None:
         notes.append(
