@@ -14,6 +14,7 @@ from lifeworth.evaluate.estimates import Estimate
 from lifeworth.evaluate.gate import Verdict
 from lifeworth.report.captions import Caption
 from lifeworth.report.grids import Cell, Grid, Row
+from lifeworth.report.page import Document
 from lifeworth.report.sections import Picture, Section
 from lifeworth.report.style import ACTUAL, EXPECTED, INK, QUIET, SERIES, styled
 from lifeworth.report.wording import money, number, share, significant
@@ -58,6 +59,18 @@ class CampaignEvidence:
         """Return what to do."""
         what = "the personalised policy" if self.verdict.personalised else f"'{self.verdict.rule}'"
         return f"Follow {what}"
+
+    def document(self) -> Document:
+        """Return what stands on the page."""
+        return Document(
+            title=self.title,
+            subtitle=self.subtitle,
+            headline=self.headline,
+            tiles=self.tiles(),
+            notes=self.notes,
+            sections=self.sections(),
+            facts=self.facts,
+        )
 
     def tiles(self) -> list[tuple[str, Cell]]:
         """Return the few numbers at the top."""

@@ -1,8 +1,8 @@
 """One self-contained HTML page: it asks the network for nothing, and its policy forbids it."""
 
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import plotly.graph_objects as go
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -16,46 +16,35 @@ from lifeworth.report.sections import Section, sections
 from lifeworth.report.wording import change, counted, headline, money, number, relative
 
 
-@runtime_checkable
-class Page(Protocol):
-    """What else than the Evidence of a forecast a page can show."""
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """What stands on a page.
 
-    @property
-    def title(self) -> str:
-        """What stands at the top."""
-        ...
+    Attributes
+    ----------
+    title, subtitle
+        The line above the headline.
+    headline
+        One sentence; the title if empty.
+    tiles
+        The few numbers at the top: title and cell.
+    notes
+        Warnings in words.
+    facts
+        How this was made: name to text, in this order.
+    """
 
-    @property
-    def subtitle(self) -> str:
-        """What stands beside it."""
-        ...
-
-    @property
-    def notes(self) -> list[str]:
-        """Warnings in words."""
-        ...
-
-    @property
-    def facts(self) -> dict[str, str]:
-        """Name to text, at the end."""
-        ...
-
-    @property
-    def headline(self) -> str:
-        """The one sentence a reader takes away."""
-        ...
-
-    def tiles(self) -> list[tuple[str, Cell]]:
-        """Return the few numbers at the top."""
-        ...
-
-    def sections(self) -> list[Section]:
-        """Return the sections in order."""
-        ...
+    title: str
+    subtitle: str = ""
+    headline: str = ""
+    tiles: list[tuple[str, Cell]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    sections: list[Section] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
 
 
-def page(evidence: Evidence | Page) -> str:
-    """Return the report as HTML; the script of its figures is inside."""
+def rendered(document: Document) -> str:
+    """Return a page as HTML; the script of its figures is inside."""
     environment = Environment(
         loader=PackageLoader("lifeworth", "report"),
         autoescape=True,
@@ -63,21 +52,28 @@ def page(evidence: Evidence | Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    if isinstance(evidence, Evidence):
-        totals = evidence.totals
-        said = headline(totals, evidence.currency) if totals else ""
-        top = tiles(totals, evidence.currency) if totals else []
-        made = sections(evidence)
-    else:
-        said, top, made = evidence.headline, evidence.tiles(), evidence.sections()
     return environment.get_template("page.html.j2").render(
-        evidence=evidence,
-        headline=said,
-        tiles=top,
-        sections=made,
-        figure_json=figure_json,
-        plotlyjs=Markup(get_plotlyjs()),
+        document=document, figure_json=figure_json, plotlyjs=Markup(get_plotlyjs())
     )
+
+
+def document_of(evidence: Evidence) -> Document:
+    """Return what the report of a run shows."""
+    totals = evidence.totals
+    return Document(
+        title=evidence.title,
+        subtitle=evidence.subtitle,
+        headline=headline(totals, evidence.currency) if totals else "",
+        tiles=tiles(totals, evidence.currency) if totals else [],
+        notes=evidence.notes,
+        sections=sections(evidence),
+        facts=evidence.facts,
+    )
+
+
+def page(evidence: Evidence) -> str:
+    """Return the report of a run as HTML."""
+    return rendered(document_of(evidence))
 
 
 def tiles(totals: Totals, currency: str) -> list[tuple[str, Cell]]:
@@ -121,12 +117,13 @@ def figure_json(figure: go.Figure) -> Markup:
     return Markup(text)  # every < > & is escaped above
 
 
-def write(evidence: Evidence | Page, path: Path) -> Path:
+def write(shown: Evidence | Document, path: Path) -> Path:
     """Write the page and return its path; a reader finds the old file or the new, never half."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_text(page(evidence), encoding="utf-8")
+        document = shown if isinstance(shown, Document) else document_of(shown)
+        part.write_text(rendered(document), encoding="utf-8")
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

@@ -28,6 +28,7 @@ VERBS = {
     "data": Verb("list the sources, say what each needs, check a folder", "lifeworth.run.sources"),
     "compare": Verb("print all runs side by side", "lifeworth.run.compare"),
     "export": Verb("write the scores of a run as a bundle a shop can load", "lifeworth.run.export"),
+    "target": Verb("choose whom to target with a costed action", "lifeworth.run.target"),
 }
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from pydantic import Field
 from rich.console import Console
 
-from lifeworth.run.compare import runs
+from lifeworth.run.finished import folder_of, left_by
 from lifeworth.run.words import Words
 from lifeworth.tables.errors import InputError
 
@@ -77,7 +77,7 @@ class Arguments(Words):
 
 def main(arguments: Arguments) -> int:
     """Write the bundle and say where it is."""
-    source = _folder_of(arguments.run, arguments.tracking_uri)
+    source = folder_of("export", arguments.run, arguments.tracking_uri)
     target = Path(arguments.to)
     done = export(source, target, overwrite=arguments.overwrite)
     say = "wrote" if done else "is there already, the same:"
@@ -103,7 +103,7 @@ def export(source: Path, target: Path, *, overwrite: bool = False) -> bool:
     InputError
         If `source` is not a run, or `target` holds anything else and `overwrite` is False.
     """
-    scores, card = _scores(source), _card(source)
+    scores, card = left_by("export", source)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
@@ -183,33 +183,6 @@ def _refuse_unless(overwrite: bool, target: Path, digest: str) -> None:
             f"export: {target} holds another bundle; "
             "name another to=, or replace it by overwrite=true"
         )
-
-
-def _folder_of(run: str, tracking_uri: str | None) -> Path:
-    if Path(run).is_dir():
-        return Path(run)
-    found = runs(tracking_uri)
-    found = found[found["status"] == "FINISHED"]
-    chosen = found.tail(1) if run == "latest" else found[found["run_id"] == run]
-    if chosen.empty:
-        raise InputError(
-            f"export: run={run} is neither the folder of a run nor one of {len(found):,} finished "
-            "runs in MLflow; lifeworth compare lists them"
-        )
-    return Path(str(chosen.iloc[0]["folder"]))
-
-
-def _scores(source: Path) -> pd.DataFrame:
-    missing = [n for n in ("scores.parquet", "scorecard.json") if not (source / n).is_file()]
-    if missing:
-        raise InputError(
-            f"export: no {' and no '.join(missing)} in {source}; name the folder of a finished run"
-        )
-    return pd.read_parquet(source / "scores.parquet")
-
-
-def _card(source: Path) -> dict[str, Any]:
-    return json.loads((source / "scorecard.json").read_text(encoding="utf-8"))
 
 
 def _column(name: str, values: pd.Series) -> dict[str, str]:

@@ -18,7 +18,7 @@ from lifeworth.evaluate.differences import differences
 from lifeworth.report.page import write as write_report
 from lifeworth.report.terminal import print_summary
 from lifeworth.run import outputs, tracking
-from lifeworth.run.config import RunConfig, Split
+from lifeworth.run.config import Hardware, RunConfig, Split
 from lifeworth.run.evidence import evidence
 from lifeworth.run.judging import Judged, Scored, judge, over_seeds, score
 from lifeworth.run.progress import Steps, steps
@@ -65,8 +65,7 @@ def run(config: RunConfig, folder: Path) -> dict[str, Any]:
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     with steps(console, _steps(config)) as step:
         step("starting the device")
-        hardware = config.hardware
-        device = use(hardware.platform, precision=hardware.precision, devices=hardware.devices)
+        device = start(config.hardware)
         step(f"reading {config.names.data}")
         tables = config.data.load(latest=now)
         data_hash = tables.content_hash()
@@ -98,6 +97,11 @@ def run(config: RunConfig, folder: Path) -> dict[str, Any]:
     with console.status("keeping the run in MLflow"):
         tracking.keep(config, card, folder)
     return card
+
+
+def start(hardware: Hardware) -> str:
+    """Start what numbers are computed on, and return its name."""
+    return use(hardware.platform, precision=hardware.precision, devices=hardware.devices)
 
 
 def cuts(tables: Tables, split: Split) -> Iterator[tuple[History, Future]]:

@@ -1,0 +1,48 @@
+"""A finished run: its folder, and what it left there."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lifeworth.run.compare import runs
+from lifeworth.tables.errors import InputError
+
+
+def folder_of(verb: str, run: str, tracking_uri: str | None) -> Path:
+    """Return the folder of a run: given itself, or by its MLflow run_id, or "latest".
+
+    Raises
+    ------
+    InputError
+        If there is no such run; its message begins with `verb`.
+    """
+    if Path(run).is_dir():
+        return Path(run)
+    found = runs(tracking_uri)
+    found = found[found["status"] == "FINISHED"]
+    chosen = found.tail(1) if run == "latest" else found[found["run_id"] == run]
+    if chosen.empty:
+        raise InputError(
+            f"{verb}: run={run} is neither the folder of a run nor one of {len(found):,} finished "
+            "runs in MLflow; lifeworth compare lists them"
+        )
+    return Path(str(chosen.iloc[0]["folder"]))
+
+
+def left_by(verb: str, folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the scores and the scorecard that a run left in `folder`.
+
+    Raises
+    ------
+    InputError
+        If one of them is not there.
+    """
+    missing = [n for n in ("scores.parquet", "scorecard.json") if not (folder / n).is_file()]
+    if missing:
+        raise InputError(
+            f"{verb}: no {' and no '.join(missing)} in {folder}; name the folder of a finished run"
+        )
+    card = json.loads((folder / "scorecard.json").read_text(encoding="utf-8"))
+    return pd.read_parquet(folder / "scores.parquet"), card

@@ -1,0 +1,81 @@
+"""The data and the model of a finished run, opened again."""
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from lifeworth.asof.split import Future, History, latest
+from lifeworth.models import store
+from lifeworth.models.core import Forecast
+from lifeworth.run.config import RunConfig, read
+from lifeworth.run.main import cuts, start
+from lifeworth.tables.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reopened:
+    """What the scores of a run were made from.
+
+    Attributes
+    ----------
+    history
+        Of the customers in scores.parquet.
+    future
+        What came after it; None where scores are from the end of the data.
+    """
+
+    config: RunConfig
+    folder: Path
+    history: History
+    future: Future | None
+
+    def forecast(self) -> Forecast:
+        """Score the history again by the model that the run left; the same scores, with draws."""
+        start(self.config.hardware)
+        fitted = store.load(self.folder / "fitted")
+        return fitted.score(self.history, self.config.split.horizon_days)
+
+
+def reopened(verb: str, folder: Path, data_hash: str) -> Reopened:
+    """Read the data of a run again, and cut them where its scores were made.
+
+    Parameters
+    ----------
+    data_hash
+        Of the data then, from the scorecard.
+
+    Raises
+    ------
+    InputError
+        If the folder does not say how the run was made, or its data are not what they were.
+    """
+    config = _config(verb, folder)
+    tables = config.data.load(latest=dt.datetime.now(dt.UTC).replace(tzinfo=None))
+    now = tables.content_hash()
+    if now != data_hash:
+        raise InputError(
+            f"{verb}: the data of {folder} are no longer those of the run (content {now[:8]}, then "
+            f"{data_hash[:8]}); bring them back to where they were, or make a new run"
+        )
+    split = config.split
+    if split.score_at == "end":
+        history = latest(tables, window=split.window_days, purchase=split.purchase)
+        return Reopened(config=config, folder=folder, history=history, future=None)
+    *_, (history, future) = cuts(tables, split)
+    return Reopened(config=config, folder=folder, history=history, future=future)
+
+
+def _config(verb: str, folder: Path) -> RunConfig:
+    """Return the configuration of a run as Hydra kept it."""
+    composed, chosen = folder / ".hydra" / "config.yaml", folder / ".hydra" / "hydra.yaml"
+    missing = [path.name for path in (composed, chosen) if not path.is_file()]
+    if missing:
+        raise InputError(
+            f"{verb}: no {' and no '.join(missing)} in {folder / '.hydra'}, which say how the run "
+            "was made; name the folder of a run as lifeworth run left it, .hydra with it"
+        )
+    plain = OmegaConf.to_container(OmegaConf.load(composed), resolve=True)
+    choices = OmegaConf.to_container(OmegaConf.load(chosen).hydra.runtime.choices)
+    return read(dict(plain), dict(choices))
