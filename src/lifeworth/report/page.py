@@ -1,6 +1,7 @@
 """One self-contained HTML page: it asks the network for nothing, and its policy forbids it."""
 
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import plotly.graph_objects as go
@@ -11,12 +12,39 @@ from plotly.offline import get_plotlyjs
 
 from lifeworth.report.evidence import Evidence, Totals
 from lifeworth.report.grids import Cell
-from lifeworth.report.sections import sections
+from lifeworth.report.sections import Section, sections
 from lifeworth.report.wording import change, counted, headline, money, number, relative
 
 
-def page(evidence: Evidence) -> str:
-    """Return the report as HTML; the script of its figures is inside."""
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """What stands on a page.
+
+    Attributes
+    ----------
+    title, subtitle
+        The line above the headline.
+    headline
+        One sentence; the title if empty.
+    tiles
+        The few numbers at the top: title and cell.
+    notes
+        Warnings in words.
+    facts
+        How this was made: name to text, in this order.
+    """
+
+    title: str
+    subtitle: str = ""
+    headline: str = ""
+    tiles: list[tuple[str, Cell]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    sections: list[Section] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+def rendered(document: Document) -> str:
+    """Return a page as HTML; the script of its figures is inside."""
     environment = Environment(
         loader=PackageLoader("lifeworth", "report"),
         autoescape=True,
@@ -24,15 +52,28 @@ def page(evidence: Evidence) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    totals = evidence.totals
     return environment.get_template("page.html.j2").render(
-        evidence=evidence,
+        document=document, figure_json=figure_json, plotlyjs=Markup(get_plotlyjs())
+    )
+
+
+def document_of(evidence: Evidence) -> Document:
+    """Return what the report of a run shows."""
+    totals = evidence.totals
+    return Document(
+        title=evidence.title,
+        subtitle=evidence.subtitle,
         headline=headline(totals, evidence.currency) if totals else "",
         tiles=tiles(totals, evidence.currency) if totals else [],
+        notes=evidence.notes,
         sections=sections(evidence),
-        figure_json=figure_json,
-        plotlyjs=Markup(get_plotlyjs()),
+        facts=evidence.facts,
     )
+
+
+def page(evidence: Evidence) -> str:
+    """Return the report of a run as HTML."""
+    return rendered(document_of(evidence))
 
 
 def tiles(totals: Totals, currency: str) -> list[tuple[str, Cell]]:
@@ -76,12 +117,13 @@ def figure_json(figure: go.Figure) -> Markup:
     return Markup(text)  # every < > & is escaped above
 
 
-def write(evidence: Evidence, path: Path) -> Path:
+def write(shown: Evidence | Document, path: Path) -> Path:
     """Write the page and return its path; a reader finds the old file or the new, never half."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_text(page(evidence), encoding="utf-8")
+        document = shown if isinstance(shown, Document) else document_of(shown)
+        part.write_text(rendered(document), encoding="utf-8")
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
