@@ -110,7 +110,8 @@ def read(customers: pd.DataFrame, groups: Groups, asked: Question) -> Reading:
         as `sample_ratio` and `comparison`.
     """
     _check(customers, groups, asked)
-    counts = {name: int((customers["arm"] == name).sum()) for name in groups.shares}
+    arms = customers["arm"].to_numpy()
+    counts = {name: int(np.sum(arms == name)) for name in groups.shares}
     ratio = assigned_ratio(counts, groups.shares)
     level = 1 - groups.alpha
     none = pd.DataFrame()

@@ -35,6 +35,13 @@ def print_path(what: str, path: Path, console: Console) -> None:
     console.print(Text(f"{what}: ").append(str(path), style=link), soft_wrap=True)
 
 
+def print_tiles(tiles: list[tuple[str, Cell]], console: Console) -> None:
+    """Print the few numbers at the top of a page, one a line."""
+    for title, cell in tiles:
+        line = Text(f"{title}: ").append(cell.text, style="bold")
+        console.print(line.append(f"  {cell.small}", style="dim") if cell.small else line)
+
+
 def print_grid(grid: Grid, console: Console) -> None:
     """Print a table of the page; columns that have no cell are left out."""
     table = Table()
