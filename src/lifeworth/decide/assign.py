@@ -142,13 +142,14 @@ def _certificate(
     classes: Classes, counts: ByArm, found: Bounded, scale: tuple[float, float]
 ) -> Certificate:
     value, bound = worth(classes, counts), found.bound
-    arms = scale[0] * found.theta[1:]
+    theta = found.theta if np.isfinite(classes.value).any() else np.zeros_like(found.theta)
+    arms = scale[0] * theta[1:]
     return Certificate(
         value=scale[0] * value,
         spend=scale[1] * float((classes.cost * counts).sum()),
         upper_bound=scale[0] * bound,
         gap=(bound - value) / bound if bound - value > NOTHING else 0.0,
-        budget_price=scale[0] / scale[1] * float(found.theta[0]),
+        budget_price=scale[0] / scale[1] * float(theta[0]),
         cap_prices=np.maximum(arms, 0.0),
         minimum_prices=np.maximum(-arms, 0.0),
         customers=counts.sum(axis=1).astype(np.int64),

@@ -1,5 +1,6 @@
 """Assignment from a frame to a frame."""
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -39,6 +40,47 @@ class Plan(NamedTuple):
     certificate: Certificate
 
 
+class Problem(NamedTuple):
+    """A frame of offers as arrays: rows are customers by id, columns arms by name.
+
+    Attributes
+    ----------
+    names
+        Of the arms.
+    offers
+        With ids; a pair without a row brings and costs 0.
+    limits
+        In the order of the arms.
+    """
+
+    names: list[str]
+    offers: Offers
+    limits: Limits
+
+
+def problem(
+    offers: pd.DataFrame,
+    budget: float | int | None = None,
+    caps: Mapping[str, int] | None = None,
+    minimums: Mapping[str, int] | None = None,
+) -> Problem:
+    """Return what `plan` solves: for `decide.greedy`, or an assignment by hand.
+
+    Raises
+    ------
+    InputError
+        As `plan`, but for limits that cannot be kept.
+    """
+    _check_columns(offers)
+    customer, ids = pd.factorize(offers["customer_id"], sort=True)
+    arm, names = pd.factorize(offers["arm"], sort=True)
+    _check_pairs(offers, customer, arm, len(names))
+    value, cost, low = _wide(offers, (customer, arm), (len(ids), len(names)))
+    limits = _limits(list(names), budget, caps or {}, minimums or {})
+    given = Offers(value=value, cost=cost, evidence=low, ids=pd.Index(ids))
+    return Problem(list(names), given, limits)
+
+
 def plan(
     offers: pd.DataFrame,
     budget: float | int | None = None,
@@ -65,24 +107,21 @@ def plan(
         If a column or an id is missing, a pair is there twice, a limit names an unknown arm; and as
         `assign`.
     """
-    _check_columns(offers)
-    customer, ids = pd.factorize(offers["customer_id"], sort=True)
-    arm, names = pd.factorize(offers["arm"], sort=True)
-    _check_pairs(offers, customer, arm, len(names))
-    value, cost, low = _wide(offers, (customer, arm), (len(ids), len(names)))
-    limits = _limits(list(names), budget, caps or {}, minimums or {})
-    given = Offers(value=value, cost=cost, evidence=low, ids=pd.Index(ids))
-    found = assign(given, limits)
-    some = found.arm >= 0
+    names, given, limits = problem(offers, budget, caps, minimums)
+    try:
+        found = assign(given, limits)
+    except InputError as error:
+        raise InputError(_by_name(str(error), names)) from error
+    some, each = found.arm >= 0, np.arange(len(found.arm))
     labels = np.append(np.asarray(names, dtype=object), "")[found.arm]
     customers = pd.DataFrame({
-        "customer_id": ids,
+        "customer_id": given.ids,
         "arm": pd.Series(labels, dtype="str"),
-        "value": np.where(some, value[np.arange(len(ids)), found.arm], 0.0),
-        "cost": np.where(some, cost[np.arange(len(ids)), found.arm], 0.0),
+        "value": np.where(some, given.value[each, found.arm], 0.0),
+        "cost": np.where(some, given.cost[each, found.arm], 0.0),
         "reason": _reasons(given, found.arm),
     })  # fmt: skip
-    return Plan(customers, _arms(list(names), limits, found.certificate), found.certificate)
+    return Plan(customers, _arms(names, limits, found.certificate), found.certificate)
 
 
 def _reasons(offers: Offers, arm: Int[np.ndarray, " customers"]) -> pd.Categorical:
@@ -119,6 +158,16 @@ def _wide(
             pairs[place] = offers[name].to_numpy(dtype=float, na_value=np.nan)
             wide.append(pairs)
     return wide[0], wide[1], wide[2] if len(wide) > 2 else None
+
+
+def _by_name(message: str, names: list[str]) -> str:
+    """Return what `assign` says of arms by their place, with their names."""
+
+    def told(found: re.Match[str]) -> str:
+        which = [repr(names[int(place)]) for place in found[2].split(", ")]
+        return f"{found[1]} {', '.join(which)}"
+
+    return re.sub(r"\b(arms?) (\d+(?:, \d+)*)", told, message)
 
 
 def _limits(

@@ -26,8 +26,32 @@ def print_summary(evidence: Evidence, console: Console, report: Path | None = No
     if frame is not None:
         console.print(_table(holdout(frame), evidence.currency, console.width >= WIDE))
     if report is not None:
-        link = f"link {report.resolve().as_uri()}"
-        console.print(Text("Report: ").append(str(report), style=link), soft_wrap=True)
+        print_path("Report", report, console)
+
+
+def print_path(what: str, path: Path, console: Console) -> None:
+    """Print where something is, as given, with a link to it."""
+    link = f"link {path.resolve().as_uri()}"
+    console.print(Text(f"{what}: ").append(str(path), style=link), soft_wrap=True)
+
+
+def print_tiles(tiles: list[tuple[str, Cell]], console: Console) -> None:
+    """Print the few numbers at the top of a page, one a line."""
+    for title, cell in tiles:
+        line = Text(f"{title}: ").append(cell.text, style="bold")
+        console.print(line.append(f"  {cell.small}", style="dim") if cell.small else line)
+
+
+def print_grid(grid: Grid, console: Console) -> None:
+    """Print a table of the page; columns that have no cell are left out."""
+    table = Table()
+    lines = [row for rows in grid.groups.values() for row in rows]
+    kept = [i for i in range(len(grid.head)) if i == 0 or any(row[i].text for row in lines)]
+    for i in kept:
+        table.add_column(Text(grid.head[i]), justify="left" if i in grid.words else "right")
+    for row in lines:
+        table.add_row(*(_cell(row[i], interval=True) for i in kept))
+    console.print(table)
 
 
 def _table(grid: Grid, currency: str, intervals: bool) -> Table:

@@ -4,6 +4,7 @@ import difflib
 import importlib
 import importlib.metadata
 import sys
+from collections.abc import Mapping
 from typing import NamedTuple
 
 USAGE = """lifeworth: what each customer of a shop is worth.
@@ -17,10 +18,14 @@ A first run, on real customers and with no file of your own:  lifeworth run expe
 
 
 class Verb(NamedTuple):
-    """A verb: what it does, and the module that does it (imported only when called)."""
+    """A verb: what it does, and the module that does it (imported only when called).
+
+    A verb that does several things has actions instead, which are verbs themselves.
+    """
 
     does: str
-    module: str
+    module: str = ""
+    actions: Mapping[str, "Verb"] | None = None
 
 
 VERBS = {
@@ -29,6 +34,14 @@ VERBS = {
     "compare": Verb("print all runs side by side", "lifeworth.run.compare"),
     "export": Verb("write the scores of a run as a bundle a shop can load", "lifeworth.run.export"),
     "target": Verb("choose whom to target with a costed action", "lifeworth.run.target"),
+    "assign": Verb("say who gets which offer, within a budget and limits", "lifeworth.run.assign"),
+    "experiment": Verb(
+        "plan an experiment on customers, or read one that ran",
+        actions={
+            "design": Verb("say how many customers it takes, and how long", "lifeworth.run.design"),
+            "analyse": Verb("check the groups, then read the differences", "lifeworth.run.analyse"),
+        },
+    ),
 }
 
 
@@ -36,14 +49,22 @@ def main(words: list[str] | None = None) -> int:
     """Run the command; return 0, or 2 if something given cannot be used."""
     verb, *rest = (sys.argv[1:] if words is None else words) or ["--help"]
     if verb in ("--help", "-h", "help"):
-        return _say(USAGE.format(verbs="\n".join(f"  {n:<9}{v.does}" for n, v in VERBS.items())))
+        return _say(USAGE.format(verbs=_listed(VERBS)))
     if verb == "--version":
         return _say(f"lifeworth {importlib.metadata.version('lifeworth')}\n")
     if verb not in VERBS:
-        near = difflib.get_close_matches(verb, VERBS, n=1)
-        hint = f", did you mean '{near[0]}'?" if near else ""
-        return _refuse(f"lifeworth: no verb '{verb}'{hint}; there are {', '.join(VERBS)}")
-    return _run(rest) if verb == "run" else _do(verb, rest)
+        return _refuse(f"lifeworth: no verb '{verb}'{_hint(verb, VERBS)}")
+    return _run(rest) if verb == "run" else _do(f"lifeworth {verb}", VERBS[verb], rest)
+
+
+def _listed(verbs: Mapping[str, Verb], of: str = "") -> str:
+    width = max(map(len, verbs)) + 3
+    return "\n".join(f"  {of}{name:<{width}}{verb.does}" for name, verb in verbs.items())
+
+
+def _hint(word: str, verbs: Mapping[str, Verb]) -> str:
+    near = difflib.get_close_matches(word, verbs, n=1)
+    return (f", did you mean '{near[0]}'?" if near else "") + f"; there are {', '.join(verbs)}"
 
 
 def _run(words: list[str]) -> int:
@@ -53,21 +74,37 @@ def _run(words: list[str]) -> int:
     return compose_and_run(words, conf_folder())
 
 
-def _do(verb: str, words: list[str]) -> int:
+def _choose(called: str, verb: Verb, actions: Mapping[str, Verb], words: list[str]) -> int:
+    """Do the action that the first word names."""
+    action, *rest = words or ["--help"]
+    if action in ("--help", "-h", "help"):
+        listed = _listed(actions, f"{called} ")
+        return _say(
+            f"{called}: {verb.does}\n\n{listed}\n\n"
+            f"{called} ACTION --help says what an action takes\n"
+        )
+    if action not in actions:
+        return _refuse(f"{called}: no action '{action}'{_hint(action, actions)}")
+    return _do(f"{called} {action}", actions[action], rest)
+
+
+def _do(called: str, verb: Verb, words: list[str]) -> int:
     from lifeworth.run.words import described, read
     from lifeworth.tables.errors import InputError
 
-    module = importlib.import_module(VERBS[verb].module)
+    if verb.actions is not None:
+        return _choose(called, verb, verb.actions, words)
+    module = importlib.import_module(verb.module)
     if {"--help", "-h"} & set(words):
-        about = f"lifeworth {verb}: {VERBS[verb].does}\n\n"
+        about = f"{called}: {verb.does}\n\n"
         return _say(about + described(module.Arguments) + "\n\n" + module.EXAMPLES + "\n")
     try:
-        return module.main(read(f"lifeworth {verb}", words, module.Arguments))
+        return module.main(read(called, words, module.Arguments))
     except InputError as error:
         return _refuse(str(error))
     except OSError as error:
         what = f"{error.strerror}: {error.filename}" if error.filename else str(error)
-        return _refuse(f"lifeworth {verb}: {what}; name a file or folder that can be used")
+        return _refuse(f"{called}: {what}; name a file or folder that can be used")
 
 
 def _say(text: str) -> int:

@@ -17,7 +17,7 @@ from lifeworth.decide.target import Action, Targeting, target
 from lifeworth.evaluate.bootstrap import Resampling
 from lifeworth.models.core import BLOCK, Forecast
 from lifeworth.report.page import write as write_report
-from lifeworth.report.targets import Shown, comparison, headline, document
+from lifeworth.report.targets import Shown, comparison, document, headline
 from lifeworth.report.wording import counted, number, share
 from lifeworth.run.finished import folder_of, left_by
 from lifeworth.run.listed import read_customers

@@ -1,9 +1,17 @@
 """NAME=VALUE words of the command line, read into a typed model that also makes the help."""
 
 import difflib
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    NonNegativeFloat,
+    NonNegativeInt,
+    ValidationError,
+)
+from pydantic_core import PydanticCustomError
 
 from lifeworth.tables.errors import InputError
 
@@ -15,6 +23,35 @@ class Words(BaseModel):
 
 
 Given = TypeVar("Given", bound=Words)
+
+
+def _named(text: object) -> object:
+    """Read "mail:1000,coupon:200" into a number for each name."""
+    if not isinstance(text, str):
+        return text
+    found: dict[str, str] = {}
+    for pair in filter(None, text.split(",")):
+        name, colon, value = (part.strip() for part in pair.rpartition(":"))
+        if not (name and colon and value):
+            raise PydanticCustomError("pairs", "write NAME:NUMBER,NAME:NUMBER, as in mail:1000")
+        if name in found:
+            raise PydanticCustomError("pairs", "a name is given twice; give it once")
+        found[name] = value
+    return found
+
+
+def _listed(text: object) -> object:
+    return tuple(filter(None, map(str.strip, text.split(",")))) if isinstance(text, str) else text
+
+
+Counts = Annotated[dict[str, NonNegativeInt], BeforeValidator(_named)]
+"""Whole numbers by name, 0 or more: mail:1000,coupon:200."""
+
+Shares = Annotated[dict[str, NonNegativeFloat], BeforeValidator(_named)]
+"""Numbers by name, 0 or more: control:1,treated:1."""
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+"""Words with commas between."""
 
 
 def read(verb: str, words: list[str], kind: type[Given]) -> Given:

@@ -1,0 +1,63 @@
+"""Some columns of a file as a frame, every value of them there: what commands take from a shop."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import ibis.expr.types as ir
+import pandas as pd
+
+from lifeworth.tables.errors import InputError
+from lifeworth.tables.faults import Rule, broken, refuse, sentence
+from lifeworth.tables.parsing import Kind
+from lifeworth.tables.reading import Field, connect, read_file, typed
+
+
+def read_columns(
+    path: Path,
+    wanted: Mapping[str, Kind],
+    also: Mapping[str, Kind] | None = None,
+    *,
+    delimiter: str = ",",
+) -> pd.DataFrame:
+    """Return columns of a CSV or Parquet file, rows in the order of the file.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    wanted, also
+        Columns that have to be there, and those that may be, and what their values are.
+    delimiter
+        Between the values of a CSV file.
+
+    Raises
+    ------
+    InputError
+        If there is no such file or it cannot be read, has no rows, lacks a column, or lacks a value
+        or has one that is not of its kind.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file; name a CSV or Parquet file")
+    raw = read_file(connect(), path, delimiter)
+    there = {name: kind for name, kind in (also or {}).items() if name in raw.columns}
+    kinds = {**wanted, **there}
+    table = typed(path.name, raw, {name: Field(name, kind) for name, kind in kinds.items()})
+    rules = [_missing(name) for name in kinds]
+    refuse(sentence(path.name, table, rule) for rule in broken(table, rules))
+    frame = table.to_pandas()
+    if frame.empty:
+        raise InputError(f"{path.name}: there are no rows below the header; export it again")
+    return frame
+
+
+def _missing(column: str) -> Rule:
+    def faulty(table: ir.Table) -> ir.BooleanValue:
+        return table[column].isnull()
+
+    return Rule(
+        name=f"{column} missing",
+        column=column,
+        faulty=faulty,
+        says=f"have no {column}",
+        remedy="fill it in, or leave those rows out",
+    )
