@@ -32,8 +32,8 @@ DIFFERENCES = Caption(
 SEVERAL = (
     " {arms} arms are compared with one control, so each interval is at {level} instead of "
     "{whole} (Bonferroni: all of them hold together at {whole}), and p-values are Holm's, below "
-    "{alpha} for an arm that differs. Several outcomes are not corrected for: the first one is what "
-    "the experiment was for."
+    "{alpha} for an arm that differs. Several outcomes are not corrected for: the first one is "
+    "what the experiment was for."
 )
 
 BY_COVARIATES = (
@@ -56,8 +56,8 @@ LOOKS = Caption(
 
 BROKEN = (
     "The groups are not what they were to be (p = {p}): nothing else of this experiment is to be "
-    "trusted, and so nothing else is shown. Find what moves or loses customers (redirects, filters, "
-    "logs that drop events, customers who were drawn twice), and run it again."
+    "trusted, and so nothing else is shown. Find what moves or loses customers (redirects, "
+    "filters, logs that drop events, customers who were drawn twice), and run it again."
 )
 
 INTERVALS = (("low", "high", "read once", EXPECTED, 5.0),
