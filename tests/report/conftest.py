@@ -44,6 +44,18 @@ def _weekly() -> pd.DataFrame:
     )
 
 
+def _differences() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "other": ["rate x time"] * 2,
+            "metric": ["purchases_mae", "value_mae"],
+            "difference": [-0.238, -1170.0],
+            "low": [-0.26, -1300.0],
+            "high": [-0.21, -1040.0],
+        }
+    )
+
+
 def _deciles(scale: float) -> pd.DataFrame:
     expected = np.arange(1, 11) * scale
     return pd.DataFrame(
@@ -239,6 +251,7 @@ def whole(totals: Totals) -> Evidence:
         notes=["Value is revenue: the source has no costs."],
         params=_params(),
         holdout=_holdout(),
+        differences=_differences(),
         weekly=_weekly(),
         purchase_deciles=_deciles(0.3),
         value_deciles=_deciles(900.0),
@@ -262,6 +275,7 @@ def whole(totals: Totals) -> Evidence:
 FRAMES = (
     "params",
     "holdout",
+    "differences",
     "weekly",
     "purchase_deciles",
     "value_deciles",

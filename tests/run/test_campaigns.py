@@ -94,7 +94,7 @@ def test_without_differences_the_gate_is_seldom_fooled(config) -> None:
     learner = DrLearner(learner="LinearRegression", settings={}, folds=2)
     fooled = 0
     for seed in range(20):
-        source = SimulatedCampaign(seed=seed, trial=World(customers=1_500, strength=0.0))
+        source = SimulatedCampaign(seed=seed, trial=World(customers=4_000, strength=0.0))
         frame = source.load().frame()
         trial = trial_of(frame, config.campaign)
         found = {"own": cross_fit(learner, trial, 2, seed)}

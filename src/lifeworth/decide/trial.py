@@ -112,7 +112,7 @@ class Trial:
             )
         self.plan(self.groups.arms[0], 0.0)  # refuses the other numbers
 
-    def plan(self, arm: str, effect: float) -> Plan:
+    def plan(self, arm: str, effect: int | float) -> Plan:
         """Return the comparison of an arm with the control, were this the effect."""
         shares = self.groups.shares
         split = shares[arm] / (shares[arm] + shares[self.groups.control])
@@ -130,7 +130,7 @@ class Trial:
         )
 
 
-def needed(trial: Trial, effect: float) -> int:
+def needed(trial: Trial, effect: int | float) -> int:
     """Return how many customers, all arms together, see the effect in each arm.
 
     Raises
@@ -143,7 +143,7 @@ def needed(trial: Trial, effect: float) -> int:
     return math.ceil(max(each) - 1e-9)
 
 
-def chance(trial: Trial, effect: float, customers: float) -> float:
+def chance(trial: Trial, effect: float, customers: int | float) -> float:
     """Return the power of the weakest comparison with so many customers, all arms together.
 
     Raises
@@ -157,7 +157,7 @@ def chance(trial: Trial, effect: float, customers: float) -> float:
     )
 
 
-def detectable(trial: Trial, customers: float) -> float:
+def detectable(trial: Trial, customers: int | float) -> float:
     """Return the smallest positive effect that so many customers see in each arm.
 
     Raises
@@ -169,11 +169,11 @@ def detectable(trial: Trial, customers: float) -> float:
     return max(_detectable(trial, arm, customers * groups.part(arm)) for arm in groups.arms)
 
 
-def _detectable(trial: Trial, arm: str, customers: float) -> float:
+def _detectable(trial: Trial, arm: str, customers: int | float) -> float:
     if trial.rate is None:
         return minimum_effect(trial.plan(arm, 0.0), customers)
 
-    def lacking(effect: float) -> float:
+    def lacking(effect: int | float) -> float:
         return power(trial.plan(arm, effect), effect, customers) - trial.power
 
     most = (1 - trial.rate) * (1 - NEAR)

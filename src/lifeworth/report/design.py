@@ -79,10 +79,10 @@ class Planned:
     """
 
     trial: Trial
-    effect: float | None
+    effect: int | float | None
     customers: int
-    mean: float | None = None
-    per_day: float | None = None
+    mean: int | float | None = None
+    per_day: int | float | None = None
     outcome_days: int = 0
 
     @property
@@ -102,7 +102,7 @@ class Planned:
         return duration_days(customers, self.per_day, self.outcome_days)
 
 
-def of_effect(effect: float, planned: Planned) -> str:
+def of_effect(effect: int | float, planned: Planned) -> str:
     """Return an effect in words: points of a share, or the unit of the mean."""
     if planned.trial.rate is not None:
         return f"{significant(100 * effect, 3)} percentage points"
@@ -228,7 +228,7 @@ def _smallest(planned: Planned) -> Section:
     return Section(anchor="smallest", words=SMALLEST, pictures=[_picture(figure)])
 
 
-def _plan(x: float, y: float, text: str) -> go.Scatter:
+def _plan(x: int | float, y: float, text: str) -> go.Scatter:
     dot = go.Scatter(x=[x], y=[y], mode="markers+text", text=[f"  {text}"], hoverinfo="skip")
     return dot.update(marker={"color": ACTUAL, "size": 10}, textposition="bottom right")
 

@@ -11,7 +11,7 @@ from lifeworth.report.grids import Cell, Grid, Row
 from lifeworth.report.page import Document
 from lifeworth.report.sections import Picture, Section
 from lifeworth.report.style import ACTUAL, EXPECTED, NUMBERS, QUIET, WARM, styled
-from lifeworth.report.wording import change, counted, number, share, significant
+from lifeworth.report.wording import change, number, share, significant
 
 RATIO = Caption(
     "Are the groups what they were to be?",
@@ -55,7 +55,11 @@ LOOKS = Caption(
 )
 
 BROKEN = (
+<<<<<<< HEAD
     "The groups are not what they were to be (p = {p}): nothing else of this experiment is to be "
+=======
+    "The groups are not what they were to be ({p}): nothing else of this experiment is to be "
+>>>>>>> h_verbs
     "trusted, and so nothing else is shown. Find what moves or loses customers (redirects, "
     "filters, logs that drop events, customers who were drawn twice), and run it again."
 )
@@ -63,6 +67,10 @@ BROKEN = (
 INTERVALS = (("low", "high", "read once", EXPECTED, 5.0),
              ("always_low", "always_high", "at every look", QUIET, 2.0))  # fmt: skip
 """Ends of an interval, its name, colour and width."""
+
+
+LAST = ("At every look", "Variance removed")
+"""Columns of the differences that are there with a planned end, and with covariates."""
 
 
 def headline(reading: Reading, outcome: str) -> str:
@@ -90,10 +98,10 @@ def main_rows(reading: Reading, outcome: str) -> pd.DataFrame:
 def notes(reading: Reading) -> list[str]:
     """Return warnings in words."""
     if reading.ratio.mismatch:
-        return [BROKEN.format(p=significant(reading.ratio.p_value, 2))]
+        return [BROKEN.format(p=chance(reading.ratio.p_value))]
     return [
         f"{row['covariate']} differs between {row['arm']} and the control "
-        f"(p = {significant(row['p_value'], 2)}): was it measured before the arm was drawn? What "
+        f"({chance(row['p_value'])}): was it measured before the arm was drawn? What "
         "the arm can change takes away its own effect."
         for _, row in reading.unbalanced.iterrows()
     ]
@@ -118,16 +126,18 @@ def document(
 
 
 def tiles(reading: Reading, outcome: str) -> list[tuple[str, Cell]]:
-    """Return the few numbers at the top: of the first arm and outcome, the groups before."""
+    """Return the few numbers at the top: the groups, and the surest arm in the first outcome."""
     ratio = reading.ratio
     believed = "do not match" if ratio.mismatch else "match"
     first = [
         ("Customers", Cell(text=number(sum(ratio.counts.values())))),
-        ("Groups", Cell(text=believed, small=f"p = {significant(ratio.p_value, 2)}")),
+        ("Groups", Cell(text=believed, small=chance(ratio.p_value))),
     ]
     if ratio.mismatch:
-        return first
-    row = main_rows(reading, outcome).iloc[0]
+        shown = Cell(text="not shown", small="they cannot be told from the fault")
+        return [*first, ("Differences", shown)]
+    best = main_rows(reading, outcome)
+    row = best.iloc[int(np.argmin(best["p_holm"]))]
     ends = f"{change(row['relative_low'])} to {change(row['relative_high'])}"
     return [
         *first,
@@ -140,9 +150,20 @@ def tiles(reading: Reading, outcome: str) -> list[tuple[str, Cell]]:
 
 
 def signed(value: float) -> str:
-    """Return a difference to four digits, with its sign."""
-    text = significant(value, 4)
+    """Return a difference to three digits, with its sign."""
+    text = significant(value, 3)
     return text if text.startswith("-") or not np.isfinite(value) else f"+{text}"
+
+
+def chance(p: float) -> str:
+    """Return a p-value in words, none smaller than anybody needs to know.
+
+    Examples
+    --------
+    >>> chance(0.0312), chance(1e-30)
+    ('p = 0.031', 'p < 0.0001')
+    """
+    return "p < 0.0001" if p < 1e-4 else f"p = {significant(p, 2)}"
 
 
 def ratio_grid(reading: Reading) -> Grid:
@@ -158,11 +179,10 @@ def ratio_grid(reading: Reading) -> Grid:
         for name, count in ratio.counts.items()
     ]
     verdict = "do not match" if ratio.mismatch else "match"
-    sentence = f"p = {significant(ratio.p_value, 2)}: {verdict}"
+    sentence = f"{chance(ratio.p_value)}: {verdict}"
     told = [Cell(text="all", small=sentence, alarm=ratio.mismatch)]
-    rows.append(
-        [*told, Cell(text=number(sum(ratio.counts.values()))), Cell(text=""), Cell(text="")]
-    )
+    whole = Cell(text=number(sum(ratio.counts.values())))
+    rows.append([*told, whole, Cell(text=""), Cell(text="")])
     return Grid(head=["Arm", "Customers", "Expected", "Apart"], groups={"": rows})
 
 
@@ -173,14 +193,15 @@ def _ratio(reading: Reading) -> Section:
 
 def differences_grid(reading: Reading) -> Grid:
     """Return one row per arm and way, grouped by outcome; what an interval proves stands out."""
-    head = ["", "Control", "Arm", "Difference", "Relative", "p", "At every look"]
-    adjusted = bool((reading.differences["way"] == ADJUSTED).any())
-    head += ["Variance removed"] * adjusted
+    head = ["", "Control", "Arm", "Difference", "Relative", "p", *LAST]
+    rows = reading.differences
+    there = (bool(rows["always_low"].notna().any()), bool((rows["way"] == ADJUSTED).any()))
+    kept = [i for i in range(len(head)) if i < len(head) - 2 or there[i - len(head)]]
     groups: dict[str, list[Row]] = {}
-    for _, row in reading.differences.iterrows():
+    for _, row in rows.iterrows():
         cells = _difference_row(row)
-        groups.setdefault(str(row["outcome"]), []).append(cells if adjusted else cells[:-1])
-    return Grid(head=head, groups=groups)
+        groups.setdefault(str(row["outcome"]), []).append([cells[i] for i in kept])
+    return Grid(head=[head[i] for i in kept], groups=groups)
 
 
 def _difference_row(row: pd.Series) -> Row:
@@ -189,7 +210,7 @@ def _difference_row(row: pd.Series) -> Row:
     always = np.isfinite(row["always_low"])
     both = int(row["customers_treated"] + row["customers_control"])
     return [
-        Cell(text=str(row["arm"]), small=f"{row['way']}, {counted(both, 'customer')}"),
+        Cell(text=str(row["arm"]), small=f"{row['way']}, of {number(both)}"),
         Cell(text=significant(row["control"])),
         Cell(text=significant(row["treated"])),
         Cell(text=signed(row["effect"]), small=_ends(row, "low", "high"), strong=proved),
@@ -197,7 +218,7 @@ def _difference_row(row: pd.Series) -> Row:
             text=change(row["relative"]),
             small=f"{change(row['relative_low'])} to {change(row['relative_high'])}",
         ),
-        Cell(text=significant(row["p_holm"], 2)),
+        Cell(text=chance(row["p_holm"]).removeprefix("p = ").removeprefix("p ")),
         Cell(text=_ends(row, "always_low", "always_high") if always else number(None)),
         Cell(text=removed),
     ]

@@ -49,8 +49,12 @@ def print_grid(grid: Grid, console: Console) -> None:
     kept = [i for i in range(len(grid.head)) if i == 0 or any(row[i].text for row in lines)]
     for i in kept:
         table.add_column(Text(grid.head[i]), justify="left" if i in grid.words else "right")
-    for row in lines:
-        table.add_row(*(_cell(row[i], interval=True) for i in kept))
+    for title, rows in grid.groups.items():
+        table.add_section()
+        if title:
+            table.add_row(Text(title, style="bold"))
+        for row in rows:
+            table.add_row(*(_cell(row[i], interval=True) for i in kept))
     console.print(table)
 
 

@@ -27,7 +27,7 @@ from lifeworth.tables.errors import InputError
 from lifeworth.tables.parsing import Kind
 
 EXAMPLES = """  lifeworth experiment analyse file=results.csv outcome=margin shares=control:1,mail:1
-  lifeworth experiment analyse file=results.csv outcome=margin shares=control:1,treated:1 \\
+  lifeworth experiment analyse file=results.csv outcome=margin shares=control:1,mail:1 \\
       covariates=margin_before planned=20000 order=assigned_at
   lifeworth experiment analyse file=r.parquet outcome=margin denominator=orders shares=control:2,a:1
 
@@ -54,9 +54,7 @@ class Arguments(Words):
     first: int = Field(100, ge=2, description="customers of each group before the first look")
     order: str | None = Field(None, description="column of dates by which customers came")
     delimiter: str = Field(",", min_length=1, max_length=1, description="of a CSV file")
-    out: str = Field(
-        "experiment", description="folder for what is written; made if it is not there"
-    )
+    out: str = Field("experiment", description="folder of what is written; made if need be")
 
 
 def main(arguments: Arguments) -> int:
