@@ -21,7 +21,7 @@ def test_a_run_leaves_everything_in_one_folder(done) -> None:
     left = {p.name for p in done.folder.iterdir()}
     assert left == {
         *(".hydra", "run.log", "scorecard.json", "scores.parquet", "params.json"),
-        *("fitted", "report.html", "backtest.parquet"),
+        *("fitted", "report.html", "backtest.parquet", "differences.parquet"),
     }
     card = json.loads((done.folder / "scorecard.json").read_text())
     assert card["customers"] == 2357

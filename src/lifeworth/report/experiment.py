@@ -55,11 +55,7 @@ LOOKS = Caption(
 )
 
 BROKEN = (
-<<<<<<< HEAD
-    "The groups are not what they were to be (p = {p}): nothing else of this experiment is to be "
-=======
     "The groups are not what they were to be ({p}): nothing else of this experiment is to be "
->>>>>>> h_verbs
     "trusted, and so nothing else is shown. Find what moves or loses customers (redirects, "
     "filters, logs that drop events, customers who were drawn twice), and run it again."
 )
