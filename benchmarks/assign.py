@@ -4,8 +4,9 @@ A discount of one of several depths for each customer, worth the margin it bring
 costs; a budget of 25 % of what the best arm of everybody would cost, and a cap of each arm, all
 binding. Sides: ours; greedy, the most value per cost first; HiGHS on all pairs, as an integer
 program and as a linear one; PDLP, a first-order method for the linear program, if ortools can be
-imported. The peers have a limit of time, which HiGHS may overrun. "lost" is the share of our upper bound that a side's
-assignment does not reach, null if it found none in that time; a linear program may split customers.
+imported. The peers have a limit of time, which HiGHS may overrun. "lost" is the share of our upper
+bound that a side's assignment does not reach, null if it found none in that time; a linear program
+may split customers.
 """
 
 import importlib.util

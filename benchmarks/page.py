@@ -13,7 +13,7 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 
 OPENING = """# Benchmarks
 
-    python -m benchmarks            measure all and write this page (twelve minutes on two cores)
+    python -m benchmarks            measure all and write this page (two hours on two cores)
     python -m benchmarks fit        one claim
     python -m benchmarks --small    a quick check that everything runs; its figures say nothing
 
