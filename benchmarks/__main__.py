@@ -9,6 +9,7 @@ from benchmarks import page
 CLAIMS = (
     "cold_start", "score", "fit", "summary", "end_to_end", "pareto", "posterior",
     "posterior_scores", "pooling", "coverage", "calibration", "networks", "assign", "ledger",
+    "uplift_truth",
 )  # fmt: skip
 
 

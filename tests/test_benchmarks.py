@@ -24,11 +24,12 @@ SIDES = {
     "calibration": {f"lifeworth, {how}" for how in ("laplace", "svi", "nuts")},
     "assign": {"lifeworth", "greedy", "HiGHS", "HiGHS, linear"},
     "ledger": {f"lifeworth, {how}" for how in ("at once", "again", "killed")},
+    "uplift_truth": {f"lifeworth, {what}" for what in ("measures", "gate", "plans")},
     "networks": {"lifeworth", "PyTorch, plain loop", "lifeworth, score"},
 }
 LONG = (
     "fit", "summary", "pareto", "posterior", "pooling", "coverage", "calibration", "ledger",
-    "networks",
+    "networks", "uplift_truth",
 )  # fmt: skip
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in LONG]
 
@@ -161,3 +162,16 @@ def test_both_loops_over_networks_learn_alike_and_all_customers_are_scored(small
         assert ours == pytest.approx(plain, rel=0.02)  # another order of the same 3,000 customers
     told = scored["sides"]["lifeworth, score"]["told"]
     assert (told["scored"], told["finite"]) == (scored["sizes"]["customers"], True)
+
+
+@pytest.mark.slow
+def test_a_plan_with_the_truth_loses_nothing_and_others_overspend(small):
+    (case,) = small("uplift_truth")["cases"]
+    plans = {n: c for n, c in case["checks"].items() if n.startswith("plan, true chances")}
+    assert len(plans) == 4
+    right = plans["plan, true chances, true cost"]
+    assert set(right.values()) == {0.0}
+    assert all(cell["lost"] > -1e-3 for cell in plans.values())
+    own = plans["plan, true chances, cost of incremental redemptions"]
+    assert own["overspent"] > 0.2
+    assert own["promised"] > 0.1
