@@ -8,14 +8,19 @@ from rich.console import Console
 from rich.text import Text
 
 from lifeworth.run.words import Words
+from lifeworth.tables.campaign import Campaign
 from lifeworth.tables.errors import InputError
 from lifeworth.tables.faults import nearest
-from lifeworth.tables.sources import SOURCES
+from lifeworth.tables.sources import CAMPAIGNS, SOURCES
 from lifeworth.tables.sources.about import About, existing
 
 EXAMPLES = """  lifeworth data
   lifeworth data folder=../data
   lifeworth data folder=../data source=superstore     also reads the files and checks every row"""
+
+
+EVERY = SOURCES | CAMPAIGNS
+"""Stores, then randomised campaigns, by name."""
 
 
 class Arguments(Words):
@@ -33,7 +38,7 @@ def main(arguments: Arguments) -> int:
         existing(folder, "data")
     if arguments.source is not None:
         return _read(console, arguments.source, folder)
-    for name, kind in SOURCES.items():
+    for name, kind in EVERY.items():
         _tell(console, name, kind.about, folder)
     console.print(
         "\nName the folder that holds the data by folder=... here and data.folder=... in a run, "
@@ -61,19 +66,18 @@ def _state(about: About, folder: str) -> Text:
 
 
 def _read(console: Console, name: str, folder: str | None) -> int:
-    if name not in SOURCES:
-        near = nearest(name, SOURCES)
+    if name not in EVERY:
+        near = nearest(name, EVERY)
         hint = f", did you mean '{near}'?" if near else ""
-        raise InputError(
-            f"lifeworth data: no source '{name}'{hint}; there are {', '.join(SOURCES)}"
-        )
+        raise InputError(f"lifeworth data: no source '{name}'{hint}; there are {', '.join(EVERY)}")
     if name == "files":
         raise InputError(
             "lifeworth data: files has no columns of its own to check; "
             "lifeworth run data=files ... says what is wrong with yours"
         )
-    tables = SOURCES[name](folder=folder).load(latest=dt.datetime.now(dt.UTC).replace(tzinfo=None))
-    for table_name, table in tables.present().items():
+    tables = EVERY[name](folder=folder).load(latest=dt.datetime.now(dt.UTC).replace(tzinfo=None))
+    present = tables.tables() if isinstance(tables, Campaign) else tables.present()
+    for table_name, table in present.items():
         console.print(f"{table_name}: {table.count().execute():,} rows, every check passed")
     console.print(f"value is {tables.value_is} in {tables.currency}; hash {tables.content_hash()}")
     return 0

@@ -67,12 +67,14 @@ class Campaign:
     value_is: ValueIs
     features: ir.Table | None = None
 
+    def tables(self) -> dict[str, ir.Table]:
+        """Return the tables that are there, by name."""
+        named = {"treatments": self.treatments, "outcomes": self.outcomes, "arms": self.arms}
+        return named if self.features is None else {**named, "features": self.features}
+
     def content_hash(self) -> str:
         """Return a hash of all rows, whatever their order."""
-        named = {"treatments": self.treatments, "outcomes": self.outcomes, "arms": self.arms}
-        if self.features is not None:
-            named["features"] = self.features
-        text = json.dumps({name: row_sum(table) for name, table in named.items()}, sort_keys=True)
+        text = json.dumps({n: row_sum(table) for n, table in self.tables().items()}, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     def paid(self) -> ir.Table:
