@@ -50,7 +50,7 @@ class Tiers(Words):
 
 
 class CampaignRules(Words):
-    """How policies of a randomised campaign are judged (conf/campaign says what each means)."""
+    """How policies of a randomised campaign are judged (conf/run.yaml says what each means)."""
 
     outcome: str
     margin: Annotated[float, Field(gt=0, le=1)]
