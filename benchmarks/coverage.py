@@ -9,14 +9,11 @@ has returns, which no model of purchases and spend knows of; the other shops hav
 peer.
 """
 
-import tempfile
 from collections.abc import Callable
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from benchmarks.claim import Case, Side, parser, record, take_turns
-from benchmarks.side import Task, in_process, told_by
+from benchmarks.claim import Case, parser, record
+from benchmarks.side import Task, each_once
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,14 +57,7 @@ def measure(sizes: dict[str, int]) -> Case:
     works: dict[str, Callable[[Task], dict[str, Any]]] = {
         "mle": mle, "laplace": laplace, "nuts": nuts, "hierarchical laplace": hierarchical,
     }  # fmt: skip
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        run = partial(in_process, folder=folder, sizes=sizes, cache=folder / "cache")
-        sides = take_turns([
-            Side(f"lifeworth, {label}", lambda _, w=work: run(w), 1)
-            for label, work in works.items()
-        ])  # fmt: skip
-        told = {label: told_by(work, folder) for label, work in works.items()}
+    sides, told = each_once(works, sizes)
     return Case(sizes, sides, _verdict(told))
 
 

@@ -7,10 +7,13 @@ what it returns, with the costs of its stages, to the file ANSWER.
 import importlib
 import json
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.claim import Side, take_turns
 from benchmarks.measure import Run, Stages, measured
 
 Sizes = dict[str, int]
@@ -44,6 +47,18 @@ def told_by(work: Work, folder: Path) -> dict[str, Any]:
     """Return what `work` returned when it last ran in `folder`."""
     text = (folder / f"{work.__name__}.answer.json").read_text(encoding="utf-8")
     return json.loads(text)["told"]
+
+
+def each_once(works: Mapping[str, Work], sizes: Sizes) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Run works by label, each once, in processes of their own; return their costs and answers."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        run = partial(in_process, folder=folder, sizes=sizes, cache=folder / "cache")
+        sides = take_turns([
+            Side(f"lifeworth, {label}", lambda _, w=work: run(w), 1)
+            for label, work in works.items()
+        ])  # fmt: skip
+        return sides, {label: told_by(work, folder) for label, work in works.items()}
 
 
 def main() -> None:

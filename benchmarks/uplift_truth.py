@@ -15,22 +15,19 @@ those of regressions of one campaign of as many customers; so even the right cos
 There is no peer.
 """
 
-import tempfile
 from collections.abc import Callable
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.claim import Case, Side, parser, record, take_turns
-from benchmarks.side import Task, in_process, told_by
+from benchmarks.claim import Case, parser, record
+from benchmarks.side import Task, each_once
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from benchmarks.trials import Rows
+    from benchmarks.seen import Rows
     from lifeworth.evaluate.estimates import Measured
     from lifeworth.evaluate.gate import Verdict
-    from lifeworth.tables.simulate_campaign import Trial, Truth
+    from lifeworth.tables.simulate_campaign import CampaignWorld, Truth
 
 NAME = "uplift_truth"
 AIM = (0.87, 0.93)
@@ -75,14 +72,7 @@ def measure(sizes: dict[str, int]) -> Case:
     works: dict[str, Callable[[Task], dict[str, Any]]] = {
         "measures": measures, "gate": gates, "plans": plans,
     }  # fmt: skip
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        run = partial(in_process, folder=folder, sizes=sizes, cache=folder / "cache")
-        sides = take_turns([
-            Side(f"lifeworth, {label}", lambda _, w=work: run(w), 1)
-            for label, work in works.items()
-        ])  # fmt: skip
-        told = {label: told_by(work, folder) for label, work in works.items()}
+    sides, told = each_once(works, sizes)
     shown = {label: {k: v for k, v in side.items() if k != "told"} for label, side in sides.items()}
     return Case(sizes, {k: v | {"told": {}} for k, v in shown.items()}, _verdict(told))
 
@@ -108,12 +98,12 @@ def _verdict(told: dict[str, Any]) -> dict[str, Any]:
 
 def measures(task: Task) -> dict[str, Any]:
     """Estimate everything on many campaigns, and compare with the truth."""
-    from benchmarks.trials import drawn, fitted
-    from lifeworth.tables.simulate_campaign import Trial
+    from benchmarks.seen import drawn, fitted
+    from lifeworth.tables.simulate_campaign import CampaignWorld
 
     told = {}
     for world, fields in WORLDS.items():
-        trial = Trial(customers=task.sizes["customers"], **fields)  # type: ignore[arg-type]
+        trial = CampaignWorld(customers=task.sizes["customers"], **fields)  # type: ignore[arg-type]
         other = drawn(_sized(trial, 10 * trial.customers), ELSEWHERE)
         model = fitted(other, "net")
         truth = _true_measures(_sized(trial, task.sizes["truth"] // PARTS), model)
@@ -127,15 +117,15 @@ def measures(task: Task) -> dict[str, Any]:
     return told
 
 
-def _sized(trial: "Trial", customers: int) -> "Trial":
+def _sized(trial: "CampaignWorld", customers: int) -> "CampaignWorld":
     from dataclasses import replace
 
     return replace(trial, customers=customers)
 
 
-def _true_measures(trial: "Trial", model: "np.ndarray") -> dict[str, list[float]]:
+def _true_measures(trial: "CampaignWorld", model: "np.ndarray") -> dict[str, list[float]]:
     """Return every measure of the model's score and policy, of parts of all customers."""
-    from benchmarks.trials import design
+    from benchmarks.seen import design
     from lifeworth.tables.simulate_campaign import population
 
     told: dict[str, list[float]] = {}
@@ -148,7 +138,7 @@ def _true_measures(trial: "Trial", model: "np.ndarray") -> dict[str, list[float]
 
 
 def _estimates(rows: "Rows", model: "np.ndarray") -> dict[str, tuple[float, float]]:
-    from benchmarks.trials import scores
+    from benchmarks.seen import scores
 
     told = {}
     for how, robust in (("IPS", False), ("DR", True)):
@@ -200,16 +190,16 @@ def _cell(found: list[tuple[float, float]], parts: list[float]) -> dict[str, flo
 
 def gates(task: Task) -> dict[str, Any]:
     """Ask the gate about policies that are no better than a rule, and about one that is."""
-    from benchmarks.trials import drawn
-    from lifeworth.tables.simulate_campaign import OFFERS, Offer, Trial
+    from benchmarks.seen import drawn
+    from lifeworth.tables.simulate_campaign import OFFERS, CampaignWorld, Offer
 
     n, often = task.sizes["customers"], task.sizes["campaigns"]
     idle = tuple(Offer(name=offer.name, lift=0.0) for offer in OFFERS)
     trials = {
-        "alike": (Trial(customers=n, strength=0.0), often),
-        "idle": (Trial(customers=n, offers=idle), often),
-        "differ": (Trial(customers=n), often),
-        "differ, 10 times the customers": (Trial(customers=10 * n), max(often // 10, 1)),
+        "alike": (CampaignWorld(customers=n, strength=0.0), often),
+        "idle": (CampaignWorld(customers=n, offers=idle), often),
+        "differ": (CampaignWorld(customers=n), often),
+        "differ, 10 times the customers": (CampaignWorld(customers=10 * n), max(often // 10, 1)),
     }
     told = {}
     for name, (trial, times) in trials.items():
@@ -225,7 +215,7 @@ def _asked(rows: "Rows") -> tuple["Verdict", float]:
     """Return the verdict on a policy of this campaign's own regressions; its least true gain."""
     import numpy as np
 
-    from benchmarks.trials import cross_fitted, scores
+    from benchmarks.seen import cross_fitted, scores
     from lifeworth.evaluate.gate import gate
     from lifeworth.evaluate.policies import policy_mean
 
@@ -263,10 +253,10 @@ def _rules(
 
 def plans(task: Task) -> dict[str, Any]:
     """Plan with true and estimated chances, by both costs and by the shortcut."""
-    from benchmarks.trials import believed, drawn
-    from lifeworth.tables.simulate_campaign import Trial, population
+    from benchmarks.seen import believed, drawn
+    from lifeworth.tables.simulate_campaign import CampaignWorld, population
 
-    trial, told = Trial(customers=task.sizes["customers"]), []
+    trial, told = CampaignWorld(customers=task.sizes["customers"]), []
     for i in range(task.sizes["plans"]):
         seed = ELSEWHERE + 10 + task.sizes["seed"] + 2 * i
         people = population(trial, seed)

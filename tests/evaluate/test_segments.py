@@ -9,7 +9,7 @@ import pytest
 from scipy import special
 
 from lifeworth.evaluate.bootstrap import Resampling
-from lifeworth.evaluate.scorecard import forecast_card
+from lifeworth.evaluate.scorecard import forecast_card, stand
 from lifeworth.evaluate.segments import (
     CARD,
     COLUMNS,
@@ -63,16 +63,17 @@ def store():
 
 @pytest.fixture(scope="module")
 def table(store):
-    return segment_table(*store)
+    forecast, actual, labels = store
+    return segment_table(stand(forecast, actual), labels)
 
 
 def test_one_level_for_everybody_is_the_scorecard(store):
     forecast, actual, labels = store
     weekly = pd.DataFrame({"week_start": [CUTOFF], "purchases": [1]})
     card = forecast_card(forecast, actual, weekly, Resampling(resamples=2))
-    (row,) = segment_table(forecast, actual, labels[["customer_id"]].assign(all="all")).to_dict(
-        "records"
-    )
+    (row,) = segment_table(
+        stand(forecast, actual), labels[["customer_id"]].assign(all="all")
+    ).to_dict("records")
     assert (row["column"], row["level"], row["customers"]) == ("all", "all", PEOPLE)
     for kind in ("purchases", "value"):
         for measure in MEASURES:
@@ -90,7 +91,9 @@ def test_a_level_is_judged_as_a_store_of_its_own(store, table):
         tracking=forecast.tracking,
         draws=lambda r: Draws(draws.purchases[rows[r]], draws.value[rows[r]]),
     )
-    twin = segment_table(alone, actual.iloc[rows], labels.iloc[rows][["customer_id", "side"]])
+    twin = segment_table(
+        stand(alone, actual.iloc[rows]), labels.iloc[rows][["customer_id", "side"]]
+    )
     east = table[table["level"] == "east"].reset_index(drop=True)
     pd.testing.assert_frame_equal(twin, east, rtol=1e-12)
 
@@ -126,25 +129,25 @@ def test_draws_are_read_once_and_a_block_at_a_time(store):
         return forecast.draws(rows)
 
     watched = Forecast(frame=forecast.frame, tracking=forecast.tracking, draws=draws)
-    segment_table(watched, actual, labels)
+    segment_table(stand(watched, actual), labels)
     assert read == [(0, BLOCK), (BLOCK, PEOPLE)]
 
 
 def test_the_order_of_labels_and_outcomes_does_not_matter(store, table):
     forecast, actual, labels = store
-    other = segment_table(forecast, actual.iloc[::-1], labels.sample(frac=1, random_state=3))
+    other = segment_table(stand(forecast, actual.iloc[::-1]), labels.sample(frac=1, random_state=3))
     pd.testing.assert_frame_equal(other, table)
 
 
 def test_labels_of_other_customers_and_missing_ones_are_refused(store):
     forecast, actual, labels = store
     with pytest.raises(InputError, match="1 in one list only, such as 'c000000'; label the"):
-        segment_table(forecast, actual, labels.iloc[1:])
+        segment_table(stand(forecast, actual), labels.iloc[1:])
     with pytest.raises(InputError, match="2,301 customers are labelled and 2,300 were scored, 0"):
-        segment_table(forecast, actual, pd.concat([labels, labels.iloc[:1]]))
+        segment_table(stand(forecast, actual), pd.concat([labels, labels.iloc[:1]]))
     gone = labels.assign(side=labels["side"].where(labels.index != 4))
     with pytest.raises(InputError, match="1 of 2,300 customers have no side, first 'c000004'"):
-        segment_table(forecast, actual, gone)
+        segment_table(stand(forecast, actual), gone)
 
 
 def test_small_levels_and_those_beyond_the_largest_are_gathered():
@@ -172,7 +175,7 @@ def test_the_card_has_the_numbers_of_the_table(table):
 def test_where_nobody_bought_there_is_no_bias(store):
     forecast, actual, labels = store
     nothing = actual.assign(purchases=0.0, value=0.0)
-    table = segment_table(forecast, nothing, labels)
+    table = segment_table(stand(forecast, nothing), labels)
     assert table["value_bias"].isna().all()
     card = segment_card(table)
     assert not [name for name in card if "bias" in name]

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from lifeworth.decide.campaign import Asked, Given, plan_everybody
+from lifeworth.decide.designed import Designed, Groups
 from lifeworth.decide.reading import Question, Reading, read
-from lifeworth.decide.trial import Groups, Trial
 from lifeworth.report import assignment, design, experiment
 from lifeworth.report.page import rendered
 
@@ -73,7 +73,7 @@ def test_the_page_of_an_experiment(reading: Reading) -> None:
 
 
 def test_the_page_of_a_plan_has_the_plan_on_its_curves() -> None:
-    trial = Trial(groups=Groups(shares={"control": 1, "mail": 1}), sd=10.0)
+    trial = Designed(groups=Groups(shares={"control": 1, "mail": 1}), sd=10.0)
     planned = design.Planned(trial=trial, effect=1.0, customers=3142, mean=20.0, per_day=100)
     assert planned.days(3142) == 35
     page = design.document(planned, {})

@@ -83,7 +83,7 @@ HEAD = "customer_id,arm,value_cents,cost_cents\n"
 WRONG = {
     "no column": ("customer_id,arm,value,cost_cents\n" + ROW, (), "no column 'value_cents'"),
     "no number": (HEAD + ROW + "b,mail,many,1\n", (), "1 of 2 rows have a 'value_cents' that is"),
-    "twice": (HEAD + ROW + ROW, (), "1 of 2 rows repeat an offer, first at row 2 (customer 'a'"),
+    "twice": (HEAD + ROW + ROW, (), "1 of 2 rows repeat another, first at row 2 (customer_id 'a'"),
     "missing": (HEAD + ROW + "b,mail,,1\n", (), "1 of 2 rows have no value_cents, first at row 2"),
     "no rows": (HEAD, (), "there are no rows below the header"),
     "strange cap": (HEAD + ROW, ("caps=post:1",), "caps name 'post', and the arms are mail"),

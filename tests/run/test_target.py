@@ -150,7 +150,7 @@ def test_scores_from_the_end_of_the_data_have_a_forecast_only(
         ([*ACTION, "risk=cvar"], "risk=cvar is none that is known"),
         ([*ACTION, "risk=cvar:1"], "the share of cvar is 1.0; it lies between 0 and 1"),
         ([*ACTION, "buget=3"], "there is no 'buget', did you mean 'budget'?"),
-        (["budget=500", "cost=5", "customers=no.csv"], "customers=no.csv cannot be read"),
+        (["budget=500", "cost=5", "customers=no.csv"], "no.csv: there is no such file"),
     ],
 )
 def test_words_that_cannot_be_used_are_told_in_one_sentence(
@@ -159,16 +159,16 @@ def test_words_that_cannot_be_used_are_told_in_one_sentence(
     assert main(["target", f"run={run}", *words]) == 2
     told = capsys.readouterr().err
     assert said in told
-    assert told.startswith(("lifeworth target", "target: "))
+    assert told.startswith(("lifeworth target", "target: ", "no.csv"))
     assert told.count("\n") == 1
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("customer_id\nA\n", "has no column 'uplift', it has customer_id"),
-        ("customer_id,uplift\nA,1\nA,2\n", "are there before, first 'A'"),
-        ("customer_id,uplift\nA,high\n", "have no number as uplift, first 'A' ('high')"),
+        ("customer_id\nA\n", "no column 'uplift'; there are 'customer_id'"),
+        ("customer_id,uplift\nA,1\nA,2\n", "1 of 2 rows repeat another, first at row 2 (cust"),
+        ("customer_id,uplift\nA,high\n", "1 of 1 rows have a 'uplift' that is not a number"),
         ("customer_id,uplift\nA,1\n", "none of the 1 customers"),
     ],
 )

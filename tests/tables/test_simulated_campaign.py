@@ -11,8 +11,8 @@ from lifeworth.tables.campaign import CONTROL
 from lifeworth.tables.errors import InputError
 from lifeworth.tables.simulate_campaign import (
     OFFERS,
+    CampaignWorld,
     Offer,
-    Trial,
     draw,
     population,
     simulate_campaign,
@@ -20,12 +20,12 @@ from lifeworth.tables.simulate_campaign import (
 from lifeworth.tables.sources import CAMPAIGNS
 from lifeworth.tables.sources.simulated_campaign import SimulatedCampaign
 
-SKEWED = Trial(customers=20_000, skew=0.7)
+SKEWED = CampaignWorld(customers=20_000, skew=0.7)
 
 
 @pytest.fixture(scope="module")
 def source():
-    return SimulatedCampaign(seed=3, trial=SKEWED)
+    return SimulatedCampaign(seed=3, world=SKEWED)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_truth_is_what_repeated_draws_average_to():
     The skew of a binomial of at least 15 adds less than 1 to it. Values: 5 standard errors by arm.
     """
     times = 3_000
-    truth = population(Trial(customers=120, base=0.4, skew=0.7), 5).truth
+    truth = population(CampaignWorld(customers=120, base=0.4, skew=0.7), 5).truth
     came, bought, redeemed, value = drawn_often(truth, times)
     chances = [truth.propensity, truth.propensity * truth.purchase]
     chances.append(chances[1] * truth.redemption)
@@ -117,7 +117,7 @@ def test_arms_are_drawn_with_their_chances(frame, truth):
         counts = np.bincount(frame.arm.cat.codes[mine], minlength=4)
         assert stats.chisquare(counts, truth.propensity[mine].sum(axis=0)).pvalue > 0.001
     assert np.ptp(truth.propensity[:, 0]) > 0.2
-    equal = population(Trial(customers=100), 1).truth.propensity
+    equal = population(CampaignWorld(customers=100), 1).truth.propensity
     assert equal == pytest.approx(np.full((100, 4), 0.25))
 
 
@@ -133,13 +133,13 @@ def test_features_are_known_before_and_do_not_depend_on_the_arms(frame):
     assert (frame.known_at < frame.assigned_at).all()
     assert (frame.recency_days <= frame.tenure_days).all()
     assert frame.discounted_share.between(0, 1).all()
-    one = Trial(customers=50, offers=(Offer(name="a", lift=1.0),))
-    features = [population(t, 8).features for t in (one, Trial(customers=50, strength=0.0))]
+    one = CampaignWorld(customers=50, offers=(Offer(name="a", lift=1.0),))
+    features = [population(t, 8).features for t in (one, CampaignWorld(customers=50, strength=0.0))]
     pd.testing.assert_frame_equal(*features)
 
 
 def test_the_same_seed_gives_the_same_campaign():
-    trial = Trial(customers=300)
+    trial = CampaignWorld(customers=300)
     first, again, other = (simulate_campaign(trial, seed) for seed in (1, 1, 2))
     for name, table in first.frames.items():
         pd.testing.assert_frame_equal(table, again.frames[name])
@@ -149,7 +149,7 @@ def test_the_same_seed_gives_the_same_campaign():
 
 
 def test_without_strength_every_arm_has_one_effect():
-    truth = population(Trial(strength=0.0), 2).truth
+    truth = population(CampaignWorld(strength=0.0), 2).truth
     for name in ("purchase", "net_cents", "cost_cents", "redemption"):
         assert np.ptp(getattr(truth, name), axis=0) == pytest.approx(0, abs=1e-9)
     assert truth.purchase[0, 0] == pytest.approx(0.15)
@@ -182,7 +182,7 @@ def test_truth_as_a_frame(truth):
 def test_the_source_is_registered_and_needs_no_files():
     assert CAMPAIGNS["simulated_campaign"] is SimulatedCampaign
     small = CAMPAIGNS["simulated_campaign"](
-        trial={"customers": 40, "offers": [{"name": "a", "lift": 1}]}
+        world={"customers": 40, "offers": [{"name": "a", "lift": 1}]}
     )
     campaign = small.load()
     assert (campaign.currency, campaign.value_is) == ("USD", "margin")
@@ -204,6 +204,6 @@ def test_the_source_is_registered_and_needs_no_files():
     ],
 )
 def test_wrong_fields_are_refused_by_name(fields, says):
-    with pytest.raises(ValidationError, match=r"1 validation error for Trial") as raised:
-        Trial(**fields)
+    with pytest.raises(ValidationError, match=r"1 validation error for CampaignWorld") as raised:
+        CampaignWorld(**fields)
     assert says in str(raised.value)

@@ -17,9 +17,9 @@ from lifeworth.decide.comparison import (
     difference,
     ratio_difference,
 )
+from lifeworth.decide.designed import Groups
 from lifeworth.decide.peeking import Peeking, peek
 from lifeworth.decide.sample_ratio import ALARM, SampleRatio, assigned_ratio
-from lifeworth.decide.trial import Groups
 from lifeworth.tables.errors import InputError
 
 LOOKS = 30

@@ -22,6 +22,11 @@ LEVEL = 0.90
 """Coverage of the intervals, as everywhere in the scorecard: 5 % outside on each side."""
 
 
+def half_width(level: float = LEVEL) -> float:
+    """Return half the width of a normal interval, in standard errors."""
+    return float(special.ndtri((1 + level) / 2))
+
+
 class Estimate(NamedTuple):
     """A number and its standard error, in the same unit."""
 
@@ -30,7 +35,7 @@ class Estimate(NamedTuple):
 
     def interval(self, level: float = LEVEL) -> Interval:
         """Return the normal interval that covers the truth with probability `level`."""
-        half = float(special.ndtri((1 + level) / 2)) * self.error
+        half = half_width(level) * self.error
         return Interval(self.value - half, self.value + half)
 
 

@@ -179,7 +179,7 @@ def compared(forecast: Forecast, aligned: pd.DataFrame) -> tuple[Compared, Compa
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Side:
+class Side:
     """One outcome of all customers, with all that does not depend on how they are weighted."""
 
     actual: Customers
@@ -189,6 +189,7 @@ class _Side:
     model: Ties
 
     def attempts(self, weights: Customers) -> Attempts:
+        """Return the measures of the weighted customers, not yet taken, by name."""
         a, e, w, fell = self.actual, self.expected, weights, self.fell
         best, model = self.best.ranks(w), self.model.ranks(w)
         return {
@@ -197,14 +198,14 @@ class _Side:
             "bias": lambda: errors.bias(a, e, w),
             "gini": lambda: errors.gini_of_ranks(a, best, model, w),
             "spearman": lambda: errors.rank_correlation(best, model, w),
-            "decile_mape": lambda: self.decile_mape(w),
+            "decile_mape": lambda: self._decile_mape(w),
             "crps": lambda: errors.mean(fell.crps, w),
             "coverage_50": lambda: errors.mean(fell.inside_50.astype(float), w),
             "coverage_90": lambda: errors.mean(fell.inside_90.astype(float), w),
             "pit_distance": lambda: pit_distance(pit_histogram(fell.pit, w)),
         }
 
-    def decile_mape(self, weights: Customers) -> float:
+    def _decile_mape(self, weights: Customers) -> float:
         means = decile_means(self.actual, self.model, self.expected, weights)
         return errors.mape(means.actual, means.expected)
 
@@ -220,8 +221,8 @@ class Standing:
     """
 
     customers: pd.Index
-    purchases: _Side
-    value: _Side
+    purchases: Side
+    value: Side
     p_active: Customers
     activity: Ties
 
@@ -259,8 +260,8 @@ def stand(forecast: Forecast, actual: pd.DataFrame) -> Standing:
     )
 
 
-def _side(of: Compared) -> _Side:
-    return _Side(
+def _side(of: Compared) -> Side:
+    return Side(
         actual=of.actual,
         expected=of.expected,
         fell=of.fell,

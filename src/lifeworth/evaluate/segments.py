@@ -13,8 +13,7 @@ from scipy import stats
 from lifeworth.evaluate import errors
 from lifeworth.evaluate.calibration import pit_distance, pit_histogram
 from lifeworth.evaluate.predictive import Predictive
-from lifeworth.evaluate.scorecard import Compared, align, compared
-from lifeworth.models.core import Forecast
+from lifeworth.evaluate.scorecard import Side, Standing
 from lifeworth.tables.errors import InputError
 
 FEWEST = 20
@@ -43,7 +42,7 @@ LONGEST = 80
 """Characters of a column or level inside the name of a metric; MLflow takes 250 in all."""
 
 
-def segment_table(forecast: Forecast, actual: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+def segment_table(standing: Standing, labels: pd.DataFrame) -> pd.DataFrame:
     """Return a forecast's measures by segment; money is in cents.
 
     Parameters
@@ -71,8 +70,8 @@ def segment_table(forecast: Forecast, actual: pd.DataFrame, labels: pd.DataFrame
         If forecast, outcomes and labels are not of the same customers, a label is missing, or a
         score is not finite.
     """
-    labelled = _labelled(labels, forecast.frame)
-    sides = compared(forecast, align(actual, forecast.frame))
+    labelled = _labelled(labels, standing.customers)
+    sides = (standing.purchases, standing.value)
     rows = [
         _row(str(column), level, (groups == level).to_numpy(dtype=bool), sides)
         for column, levels in labelled.items()
@@ -138,9 +137,9 @@ def _digest(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
 
 
-def _labelled(labels: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of `labels` in the rows of a forecast's frame."""
-    known, scored = pd.Index(labels["customer_id"]), pd.Index(frame["customer_id"])
+def _labelled(labels: pd.DataFrame, scored: pd.Index) -> pd.DataFrame:
+    """Return the columns of `labels` in the rows of the customers scored."""
+    known = pd.Index(labels["customer_id"])
     odd = known.symmetric_difference(scored)
     if len(odd) or not known.is_unique:
         example = f", such as '{odd[0]}'" if len(odd) else ""
@@ -168,7 +167,7 @@ def _row(
     column: str,
     level: str,
     rows: Bool[np.ndarray, " customers"],
-    sides: tuple[Compared, Compared],
+    sides: tuple[Side, Side],
 ) -> dict[str, str | int | float]:
     row: dict[str, str | int | float]
     row = {"column": column, "level": level, "customers": int(rows.sum())}
@@ -177,7 +176,7 @@ def _row(
     return row
 
 
-def _measured(side: Compared, rows: Bool[np.ndarray, " customers"]) -> dict[str, float]:
+def _measured(side: Side, rows: Bool[np.ndarray, " customers"]) -> dict[str, float]:
     actual, expected = side.actual[rows], side.expected[rows]
     fell = Predictive(*(part[rows] for part in side.fell))
     held = int(fell.inside_90.sum())
@@ -196,7 +195,7 @@ def _measured(side: Compared, rows: Bool[np.ndarray, " customers"]) -> dict[str,
     }
 
 
-def _bias(side: Compared, rows: Bool[np.ndarray, " customers"]) -> float:
+def _bias(side: Side, rows: Bool[np.ndarray, " customers"]) -> float:
     try:
         return errors.bias(side.actual[rows], side.expected[rows])
     except errors.UndefinedError:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lifeworth.evaluate.estimates import Estimate
+from lifeworth.evaluate.estimates import Estimate, half_width
 from lifeworth.evaluate.gate import Verdict
 from lifeworth.report.captions import Caption
 from lifeworth.report.grids import Cell, Grid, Row
@@ -146,7 +146,7 @@ def _dots(
     names: Sequence[str], value: object, error: object, evidence: CampaignEvidence
 ) -> go.Figure:
     scale = 0.01 if evidence.currency else 1.0
-    half = 1.6448536269514722
+    half = half_width()
     x, spread = pd.Series(value) * scale, pd.Series(error) * scale * half
     trace = go.Scatter(
         x=x,
@@ -235,7 +235,7 @@ def _qini(evidence: CampaignEvidence) -> Section:
 
 
 def _curve(own: pd.DataFrame, scale: float) -> go.Figure:
-    half = 1.6448536269514722
+    half = half_width()
     zero = pd.DataFrame({"share": [0.0], "gain": [0.0], "gain_error": [0.0], "random": [0.0]})
     frame = pd.concat([zero, own[list(zero.columns)]], ignore_index=True)
     x, gain = frame["share"], frame["gain"] * scale
@@ -300,7 +300,7 @@ def _roi(evidence: CampaignEvidence, frame: pd.DataFrame) -> Section:
         "plan; the price is what the plan expects of one more unit of money.",
         "A gain that stops growing: the rest of the budget is wasted.",
     )
-    half = 1.6448536269514722
+    half = half_width()
     x, y = frame["spend"] * 0.01, frame["gain"] * (0.01 if evidence.currency else 1.0)
     spread = frame["gain_error"] * half * (0.01 if evidence.currency else 1.0)
     trace = go.Scatter(

@@ -6,9 +6,9 @@ import numpy as np
 import plotly.graph_objects as go
 from scipy import stats
 
+from lifeworth.decide.designed import Designed, chance, detectable, needed
 from lifeworth.decide.peeking import Peeking
 from lifeworth.decide.power import duration_days
-from lifeworth.decide.trial import Trial, chance, detectable, needed
 from lifeworth.report.captions import Caption
 from lifeworth.report.grids import Cell, Grid
 from lifeworth.report.page import Document
@@ -66,7 +66,7 @@ class Planned:
 
     Attributes
     ----------
-    trial
+    designed
         Arms, outcome, power.
     effect
         To be seen, or None: whatever the customers see.
@@ -78,7 +78,7 @@ class Planned:
         Customers who enter in a day (None: not known), and how long an outcome takes.
     """
 
-    trial: Trial
+    designed: Designed
     effect: int | float | None
     customers: int
     mean: int | float | None = None
@@ -88,7 +88,7 @@ class Planned:
     @property
     def smallest(self) -> float:
         """The smallest effect that is seen."""
-        return detectable(self.trial, self.customers)
+        return detectable(self.designed, self.customers)
 
     @property
     def shown(self) -> float:
@@ -104,7 +104,7 @@ class Planned:
 
 def of_effect(effect: int | float, planned: Planned) -> str:
     """Return an effect in words: points of a share, or the unit of the mean."""
-    if planned.trial.rate is not None:
+    if planned.designed.rate is not None:
         return f"{significant(100 * effect, 3)} percentage points"
     relative = f" ({share(effect / planned.mean)})" if planned.mean else ""
     return significant(effect, 3) + relative
@@ -115,8 +115,8 @@ def headline(planned: Planned) -> str:
     there = counted(planned.customers, "customer")
     if planned.effect is None:
         told = of_effect(planned.smallest, planned)
-        return f"{there} see an effect of {told} with {share(planned.trial.power, 0)} power"
-    told = share(chance(planned.trial, planned.effect, planned.customers), 0)
+        return f"{there} see an effect of {told} with {share(planned.designed.power, 0)} power"
+    told = share(chance(planned.designed, planned.effect, planned.customers), 0)
     return f"{there} see an effect of {of_effect(planned.effect, planned)} with {told} power"
 
 
@@ -133,22 +133,25 @@ def document(planned: Planned, facts: dict[str, str]) -> Document:
 
 
 def _outcome(planned: Planned) -> str:
-    trial = planned.trial
-    if trial.rate is not None:
-        return f"share of the control that buys: {share(trial.rate, 2)}"
+    designed = planned.designed
+    if designed.rate is not None:
+        return f"share of the control that buys: {share(designed.rate, 2)}"
     mean = "" if planned.mean is None else f"mean {significant(planned.mean)}, "
-    return f"{mean}standard deviation {significant(trial.sd)}"
+    return f"{mean}standard deviation {significant(designed.sd)}"
 
 
 def tiles(planned: Planned) -> list[tuple[str, Cell]]:
     """Return the few numbers at the top."""
-    trial, days = planned.trial, planned.days(planned.customers)
+    designed, days = planned.designed, planned.days(planned.customers)
     smallest, _, unit = of_effect(planned.smallest, planned).partition(" ")
-    found = chance(trial, planned.shown, planned.customers)
+    found = chance(designed, planned.shown, planned.customers)
     entering = "" if planned.per_day is None else f"{number(planned.per_day)} customers a day"
     lacking = ""
-    if planned.effect is not None and (more := needed(trial, planned.effect)) != planned.customers:
-        lacking = f"{number(more)} for {share(trial.power, 0)} power"
+    if (
+        planned.effect is not None
+        and (more := needed(designed, planned.effect)) != planned.customers
+    ):
+        lacking = f"{number(more)} for {share(designed.power, 0)} power"
     return [
         ("Customers", Cell(text=number(planned.customers), small=lacking or "all arms together")),
         ("Power", Cell(text=share(found), small=f"for {of_effect(planned.shown, planned)}")),
@@ -172,18 +175,18 @@ def _sizes(planned: Planned) -> list[int]:
 
 def _fewest(planned: Planned) -> float:
     """Return customers of whom every group has three."""
-    shares = [s for s in planned.trial.groups.shares.values() if s > 0]
+    shares = [s for s in planned.designed.groups.shares.values() if s > 0]
     return 3 * sum(shares) / min(shares)
 
 
 def _power(planned: Planned) -> Section:
     sizes = _sizes(planned)
-    found = [chance(planned.trial, planned.shown, size) for size in sizes]
+    found = [chance(planned.designed, planned.shown, size) for size in sizes]
     curve = go.Scatter(x=sizes, y=found, mode="lines", line={"color": EXPECTED, "width": 2.5})
     figure = go.Figure(curve.update(hovertemplate="%{x:,} customers: %{y:.1%}<extra></extra>"))
-    at = chance(planned.trial, planned.shown, planned.customers)
+    at = chance(planned.designed, planned.shown, planned.customers)
     figure.add_trace(_plan(planned.customers, at, share(at)))
-    figure.add_hline(y=planned.trial.power, line={"color": WARM, "width": 1.5, "dash": "dot"})
+    figure.add_hline(y=planned.designed.power, line={"color": WARM, "width": 1.5, "dash": "dot"})
     figure.update_yaxes(title_text="power", tickformat=".0%", range=[0, 1.04])
     words = POWER._replace(title=f"Would an effect of {of_effect(planned.shown, planned)} be seen?")
     return Section(anchor="power", words=words, pictures=[_picture(figure)], tables=_table(planned))
@@ -197,7 +200,7 @@ def _table(planned: Planned) -> dict[str, Grid]:
         days = planned.days(size)
         texts = [
             *(share(times, 0), number(size), number(days)),
-            *(share(chance(planned.trial, planned.shown, size)), _seen(planned, size)),
+            *(share(chance(planned.designed, planned.shown, size)), _seen(planned, size)),
         ]
         rows.append([Cell(text=text, strong=times == 1) for text in texts])
     return {"": Grid(head=head, groups={"": rows})}
@@ -205,17 +208,17 @@ def _table(planned: Planned) -> dict[str, Grid]:
 
 def _seen(planned: Planned, customers: int) -> str:
     try:
-        return of_effect(detectable(planned.trial, customers), planned)
+        return of_effect(detectable(planned.designed, customers), planned)
     except InputError:  # of a share, that few may see no rise at all
         return number(None)
 
 
 def _smallest(planned: Planned) -> Section:
-    unit = 1.0 if planned.trial.rate is None else 100.0
+    unit = 1.0 if planned.designed.rate is None else 100.0
     sizes, effects = [], []
     for size in _sizes(planned):
         try:
-            effects.append(unit * detectable(planned.trial, size))
+            effects.append(unit * detectable(planned.designed, size))
         except InputError:
             continue
         sizes.append(size)
@@ -223,7 +226,7 @@ def _smallest(planned: Planned) -> Section:
     figure = go.Figure(curve.update(hovertemplate="%{x:,} customers: %{y:.4g}<extra></extra>"))
     smallest = unit * planned.smallest
     figure.add_trace(_plan(planned.customers, smallest, significant(smallest, 3)))
-    title = "effect" if planned.trial.rate is None else "effect, percentage points"
+    title = "effect" if planned.designed.rate is None else "effect, percentage points"
     figure.update_yaxes(title_text=title, range=[0, 5 * smallest])
     return Section(anchor="smallest", words=SMALLEST, pictures=[_picture(figure)])
 
@@ -242,7 +245,7 @@ def _picture(figure: go.Figure) -> Picture:
 
 
 def _arms(planned: Planned) -> Section:
-    groups = planned.trial.groups
+    groups = planned.designed.groups
     whole = sum(groups.shares.values())
     rows = [
         [
@@ -261,7 +264,7 @@ def _arms(planned: Planned) -> Section:
 
 
 def _looking(planned: Planned) -> Section:
-    level = 1 - planned.trial.groups.alpha
+    level = 1 - planned.designed.groups.alpha
     sequence = Peeking(best_at=planned.customers, level=level)
     once = float(stats.norm.isf((1 - level) / 2))
     wider = float(sequence.multiplier(planned.customers)[0]) / once

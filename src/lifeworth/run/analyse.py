@@ -9,8 +9,8 @@ from pydantic import Field
 from rich.console import Console
 from rich.text import Text
 
+from lifeworth.decide.designed import Groups
 from lifeworth.decide.reading import Question, Reading, read
-from lifeworth.decide.trial import Groups
 from lifeworth.report.experiment import (
     differences_grid,
     document,

@@ -6,7 +6,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from pydantic import Field
 from rich.console import Console
@@ -99,16 +98,9 @@ def _offers(arguments: Arguments) -> pd.DataFrame:
         path,
         {"customer_id": "text", "arm": "text", "value_cents": "number", "cost_cents": "number"},
         {"low_cents": "number"},
+        once=["customer_id", "arm"],
         delimiter=arguments.delimiter,
     )
-    twice = np.flatnonzero(frame.duplicated(["customer_id", "arm"]))
-    if len(twice):
-        first = frame.iloc[int(twice[0])]
-        raise InputError(
-            f"{path.name}: {len(twice):,} of {len(frame):,} rows repeat an offer, first at row "
-            f"{twice[0] + 1:,} (customer '{first['customer_id']}', arm '{first['arm']}'); "
-            "give each customer and arm one row"
-        )
     return frame.rename(columns=lambda name: name.removesuffix("_cents"))
 
 

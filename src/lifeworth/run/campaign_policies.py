@@ -21,8 +21,6 @@ SHARES = tuple(n / 20 for n in range(1, 21))
 AT = 0.3
 """Share of customers at which uplift is told."""
 
-FEWEST_DECILES = 200
-
 PERSONALISED = "personalised"
 
 

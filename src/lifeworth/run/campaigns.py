@@ -17,7 +17,7 @@ from lifeworth.report.campaign import CampaignEvidence, print_campaign
 from lifeworth.report.page import write as write_report
 from lifeworth.run import outputs, tracking
 from lifeworth.run.campaign_policies import Chosen, Judged, chosen, judge
-from lifeworth.run.config import CampaignRules, RunConfig
+from lifeworth.run.config import CampaignRules, RunConfig, is_uplift
 from lifeworth.run.cross_fit import cross_fit
 from lifeworth.run.progress import steps
 from lifeworth.tables.campaign import CONTROL, Campaign
@@ -61,18 +61,8 @@ def run(config: RunConfig, folder: Path) -> dict[str, Any]:
     return card
 
 
-def is_uplift(recipe: object) -> bool:
-    """Say whether a recipe learns from a campaign."""
-    return type(recipe).__module__.startswith("lifeworth.models.uplift.")
-
-
-def checked(config: RunConfig, campaign: object) -> Campaign:
-    """Refuse a model that does not learn from a campaign, several campaigns, customers twice."""
-    if not isinstance(campaign, Campaign) or not is_uplift(config.model):
-        raise InputError(
-            f"data={config.names.data} is a randomised campaign, and model={config.names.model} "
-            "learns from a store; choose model=uplift_dr_learner or another uplift_... model"
-        )
+def checked(config: RunConfig, campaign: Campaign) -> Campaign:
+    """Refuse several campaigns at once, and a campaign without features."""
     named = campaign.treatments.campaign_id.nunique().to_pyarrow().as_py()
     if named != 1:
         raise InputError(

@@ -11,6 +11,7 @@ from lifeworth.engines.device import Platform, Precision
 from lifeworth.models.core import Recipe
 from lifeworth.run.words import Words, checked, complaint
 from lifeworth.tables.errors import InputError
+from lifeworth.tables.sources import CAMPAIGNS
 from lifeworth.tables.sources.shape import Source
 
 Days = Annotated[int, Field(ge=1, le=3_653)]
@@ -128,6 +129,33 @@ def read(composed: dict[str, Any], choices: dict[str, str | None]) -> RunConfig:
         return RunConfig(names=names, title=title, composed=composed, **parts, **fields)
     except ValidationError as error:
         raise InputError(complaint("run", error, list(RunConfig.model_fields))) from error
+
+
+def is_uplift(recipe: object) -> bool:
+    """Say whether a recipe learns from a randomised campaign."""
+    return type(recipe).__module__.startswith("lifeworth.models.uplift.")
+
+
+def is_campaign(config: RunConfig) -> bool:
+    """Say whether the data are a randomised campaign, which `run.campaigns` judges.
+
+    Raises
+    ------
+    InputError
+        If the model learns from the other kind of data.
+    """
+    data, model = config.names.data, config.names.model
+    if data in CAMPAIGNS and not is_uplift(config.model):
+        raise InputError(
+            f"data={data} is a randomised campaign, and model={model} learns from a store; "
+            "choose model=uplift_dr_learner or another uplift_... model"
+        )
+    if data not in CAMPAIGNS and is_uplift(config.model):
+        raise InputError(
+            f"model={model} learns from a randomised campaign, and data={data} is a store; "
+            f"choose data={', data='.join(CAMPAIGNS)}"
+        )
+    return data in CAMPAIGNS
 
 
 def build(where: str, node: dict[str, Any]) -> Any:

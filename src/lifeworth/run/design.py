@@ -6,7 +6,7 @@ from pydantic import Field
 from rich.console import Console
 from rich.text import Text
 
-from lifeworth.decide.trial import Groups, Trial, needed
+from lifeworth.decide.designed import Designed, Groups, needed
 from lifeworth.report.design import Planned, document, headline, tiles
 from lifeworth.report.page import write
 from lifeworth.report.terminal import print_path, print_tiles
@@ -46,7 +46,7 @@ def main(arguments: Arguments) -> int:
             "lifeworth experiment design: give effect=... to learn how many customers it takes, or "
             "customers=... to learn what they see"
         )
-    trial = Trial(
+    designed = Designed(
         groups=Groups(shares=arguments.shares, control=arguments.control, level=arguments.level),
         rate=arguments.rate,
         sd=arguments.sd,
@@ -54,9 +54,9 @@ def main(arguments: Arguments) -> int:
         variance_removed=arguments.variance_removed,
     )
     planned = Planned(
-        trial=trial,
+        designed=designed,
         effect=arguments.effect,
-        customers=arguments.customers or needed(trial, arguments.effect or 0.0),
+        customers=arguments.customers or needed(designed, arguments.effect or 0.0),
         mean=arguments.mean,
         per_day=arguments.customers_per_day,
         outcome_days=arguments.outcome_days,

@@ -11,7 +11,6 @@ import pandas as pd
 from lifeworth.asof.summary import outcomes, summary, weekly_purchases, weekly_repeat_purchases
 from lifeworth.decide.tiers import assign_tiers, tier_table
 from lifeworth.evaluate.calibration import decile_table, pit_histogram
-from lifeworth.evaluate.predictive import judge_draws
 from lifeworth.models.core import AliveGrid, Learns
 from lifeworth.report.evidence import Evidence, Totals
 from lifeworth.run import outputs
@@ -85,7 +84,7 @@ def evidence(
         value_deciles=decile_table(value, expected_value),
         alive=_alive(last.scored),
         tiers=tier_table(assign_tiers(expected_value, config.tiers.edges()), expected_value, value),
-        pit=_pit(last, purchases, value),
+        pit=_pit(last),
         backtest=_backtest(model),
         by_segment=last.segments,
         curves=outputs.curves(final.fitted),
@@ -218,8 +217,9 @@ def _alive(scored: Scored) -> pd.DataFrame | None:
     )
 
 
-def _pit(last: Judged, purchases: np.ndarray, value: np.ndarray) -> pd.DataFrame:
-    fell = judge_draws(last.scored.forecast.draws, purchases, value)
-    shares = {n: pit_histogram(f.pit) for n, f in zip(("purchases", "value"), fell, strict=True)}
+def _pit(last: Judged) -> pd.DataFrame:
+    how = last.standings[0]
+    sides = {"purchases": how.purchases, "value": how.value}
+    shares = {name: pit_histogram(side.fell.pit) for name, side in sides.items()}
     edges = np.linspace(0.0, 1.0, len(shares["value"]) + 1)
     return pd.DataFrame({"bin_low": edges[:-1], "bin_high": edges[1:], **shares})

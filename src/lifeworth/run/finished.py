@@ -37,12 +37,18 @@ def left_by(verb: str, folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     Raises
     ------
     InputError
-        If one of them is not there.
+        If one of them is not there, or the run is that of a campaign.
     """
     missing = [n for n in ("scores.parquet", "scorecard.json") if not (folder / n).is_file()]
     if missing:
         raise InputError(
             f"{verb}: no {' and no '.join(missing)} in {folder}; name the folder of a finished run"
         )
+    scores = pd.read_parquet(folder / "scores.parquet")
+    if "expected_value" not in scores:
+        raise InputError(
+            f"{verb}: {folder} is the run of a campaign, which says what arms change and not what "
+            f"customers are worth; lifeworth assign offers={folder / 'offers.parquet'} takes it on"
+        )
     card = json.loads((folder / "scorecard.json").read_text(encoding="utf-8"))
-    return pd.read_parquet(folder / "scores.parquet"), card
+    return scores, card

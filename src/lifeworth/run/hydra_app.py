@@ -25,8 +25,7 @@ def compose_and_run(words: list[str], conf: Path) -> int:
 def _job(composed: DictConfig) -> bool:
     """Run one job; return False if something given cannot be used, which has been said."""
     # Imported here, so that --help and a misspelt word answer at once.
-    from lifeworth.run.config import read
-    from lifeworth.run.main import is_campaign
+    from lifeworth.run.config import is_campaign, read
     from lifeworth.tables.errors import InputError
 
     chosen = HydraConfig.get()

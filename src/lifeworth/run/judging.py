@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from lifeworth.asof.split import Future, History
-from lifeworth.asof.summary import outcomes
 from lifeworth.evaluate.bootstrap import Resampling
 from lifeworth.evaluate.scorecard import Standing, judged
 from lifeworth.evaluate.segments import segment_card, segment_table
@@ -98,7 +97,7 @@ def judge(
     standing, card = judged(scored.forecast, future, resampling)
     table = None
     if labels is not None:
-        table = segment_table(scored.forecast, outcomes(future), labels)
+        table = segment_table(standing, labels)
         card |= segment_card(table)
     return Judged(scored=scored, future=future, card=card, standings=(standing,), segments=table)
 

@@ -25,35 +25,13 @@ from lifeworth.run.progress import Steps, steps
 from lifeworth.run.reasons import by_tier, told
 from lifeworth.tables.core import Tables
 from lifeworth.tables.errors import InputError
-from lifeworth.tables.sources import CAMPAIGNS
 
 TIER, SO_FAR = "tier", "purchases_so_far"
 """Among segments: the tier of the forecast, and 1, 2 or "3 or more" purchases before the cut-off;
 these change in time, so that they are no column of customers."""
 
-UPLIFT = "uplift_"
-"""Begins the names of the models that learn from campaigns."""
-
 ONCE = Resampling(resamples=1)
 """Of further seeds no intervals are shown."""
-
-
-def is_campaign(config: RunConfig) -> bool:
-    """Say whether the data are a randomised campaign, which `run.campaigns` judges.
-
-    Raises
-    ------
-    InputError
-        If the data are a store and the model learns from campaigns.
-    """
-    if config.names.data in CAMPAIGNS:
-        return True
-    if config.names.model.startswith(UPLIFT):
-        raise InputError(
-            f"model={config.names.model} learns from a randomised campaign, and "
-            f"data={config.names.data} is a store; choose data={', data='.join(CAMPAIGNS)}"
-        )
-    return False
 
 
 def run(config: RunConfig, folder: Path) -> dict[str, Any]:

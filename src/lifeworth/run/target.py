@@ -20,10 +20,11 @@ from lifeworth.report.page import write as write_report
 from lifeworth.report.targets import Shown, comparison, document, headline
 from lifeworth.report.wording import counted, number, share
 from lifeworth.run.finished import folder_of, left_by
-from lifeworth.run.listed import read_customers
 from lifeworth.run.reopened import Reopened, reopened
 from lifeworth.run.words import Words
+from lifeworth.tables.columns import read_columns
 from lifeworth.tables.errors import InputError
+from lifeworth.tables.parsing import Kind
 
 VERB = "lifeworth target"
 
@@ -130,7 +131,8 @@ def _candidates(arguments: Arguments, scores: pd.DataFrame) -> pd.DataFrame:
                 f"customers=FILE with a column {wanted[0]}"
             )
         return people
-    listed = read_customers(VERB, arguments.customers, wanted)
+    kinds: dict[str, Kind] = {"customer_id": "text", **dict.fromkeys(wanted, "number")}
+    listed = read_columns(Path(arguments.customers), kinds, once=["customer_id"])
     found = people.merge(listed, on="customer_id", how="inner")
     if found.empty:
         raise InputError(

@@ -1,9 +1,10 @@
 """Some columns of a file as a frame, every value of them there: what commands take from a shop."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import ibis.expr.types as ir
+import numpy as np
 import pandas as pd
 
 from lifeworth.tables.errors import InputError
@@ -17,6 +18,7 @@ def read_columns(
     wanted: Mapping[str, Kind],
     also: Mapping[str, Kind] | None = None,
     *,
+    once: Sequence[str] = (),
     delimiter: str = ",",
 ) -> pd.DataFrame:
     """Return columns of a CSV or Parquet file, rows in the order of the file.
@@ -27,6 +29,8 @@ def read_columns(
         Of the file.
     wanted, also
         Columns that have to be there, and those that may be, and what their values are.
+    once
+        Columns that name a row: together they are there once.
     delimiter
         Between the values of a CSV file.
 
@@ -34,7 +38,7 @@ def read_columns(
     ------
     InputError
         If there is no such file or it cannot be read, has no rows, lacks a column, or lacks a value
-        or has one that is not of its kind.
+        or has one that is not of its kind, or two rows have the same name.
     """
     if not path.is_file():
         raise InputError(f"{path}: there is no such file; name a CSV or Parquet file")
@@ -47,7 +51,20 @@ def read_columns(
     frame = table.to_pandas()
     if frame.empty:
         raise InputError(f"{path.name}: there are no rows below the header; export it again")
+    if once:
+        _refuse_repeated(path.name, frame, list(once))
     return frame
+
+
+def _refuse_repeated(name: str, frame: pd.DataFrame, once: list[str]) -> None:
+    twice = np.flatnonzero(frame.duplicated(once))
+    if len(twice):
+        first = frame.iloc[int(twice[0])]
+        which = ", ".join(f"{column} '{first[column]}'" for column in once)
+        raise InputError(
+            f"{name}: {len(twice):,} of {len(frame):,} rows repeat another, first at row "
+            f"{twice[0] + 1:,} ({which}); give each {' and '.join(once)} one row"
+        )
 
 
 def _missing(column: str) -> Rule:

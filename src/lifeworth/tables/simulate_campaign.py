@@ -103,7 +103,7 @@ def _named_apart(offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class Trial:
+class CampaignWorld:
     """What is true of a simulated campaign.
 
     Attributes
@@ -242,7 +242,7 @@ class Simulated(NamedTuple):
     truth: Truth
 
 
-def simulate_campaign(trial: Trial, seed: int) -> Simulated:
+def simulate_campaign(trial: CampaignWorld, seed: int) -> Simulated:
     """Return a campaign of `trial`; the same seed gives the same campaign.
 
     Features are known on the last of the store's days, arms are drawn on the day after.
@@ -268,7 +268,7 @@ def simulate_campaign(trial: Trial, seed: int) -> Simulated:
     return Simulated(frames, people.truth)
 
 
-def population(trial: Trial, seed: int) -> Population:
+def population(trial: CampaignWorld, seed: int) -> Population:
     """Return customers with features and truth; the same seed gives the same customers."""
     rng = np.random.default_rng([seed, 0])
     features, expected = _features(trial, rng)
@@ -289,7 +289,7 @@ def draw(truth: Truth, seed: int) -> Outcome:
     return Outcome(arm, bought, redeemed, np.where(bought, margin, 0))
 
 
-def _features(trial: Trial, rng: np.random.Generator) -> tuple[pd.DataFrame, Column]:
+def _features(trial: CampaignWorld, rng: np.random.Generator) -> tuple[pd.DataFrame, Column]:
     """Return features, and the margin that the Gamma-Gamma expects of the next order."""
     world = World(
         customers=trial.customers, arrival_days=ARRIVED_BY * trial.days, days=trial.days
@@ -312,7 +312,7 @@ def _features(trial: Trial, rng: np.random.Generator) -> tuple[pd.DataFrame, Col
     return features, world.p * (world.gamma + spent) / (world.p * orders + world.q - 1)
 
 
-def _truth(trial: Trial, features: pd.DataFrame, expected: Column) -> Truth:
+def _truth(trial: CampaignWorld, features: pd.DataFrame, expected: Column) -> Truth:
     """Build the truth from features alone; constants are means and deviations after 730 days."""
     s, world = trial.strength, World()
     orders = features["orders"].to_numpy(float)
@@ -348,7 +348,7 @@ def _standard(values: Column, mean: float, deviation: float) -> Column:
     return np.clip((values - mean) / deviation, -2.0, 2.0)
 
 
-def _arms(trial: Trial) -> pd.DataFrame:
+def _arms(trial: CampaignWorld) -> pd.DataFrame:
     costs = ("contact_cents", "discount_cents", "discount_share", "funded_share")
     offers = [{"arm": o.name} | {name: getattr(o, name) for name in costs} for o in trial.offers]
     frame = pd.DataFrame(offers).assign(campaign_id=CAMPAIGN)

@@ -1,27 +1,14 @@
-"""Uplift: what an offer changes, and what it costs.
+"""Uplift: what an offer changes, and what it costs. Recipes need the extra `uplift`.
 
 math             value and cost of an offer for each customer and arm
-SLearner         one model of outcomes with the arm among its inputs (Kuenzel et al. 2019)
-TLearner         a model of outcomes for each arm (Kuenzel et al. 2019)
-XLearner         imputed effects, mixed by the chances (Kuenzel et al. 2019)
-RLearner         residuals on residuals (Nie and Wager 2021)
-DrLearner        doubly robust scores on features (Kennedy 2023)
+MetaLearner      S, T, X, R and DR over any regressor of scikit-learn, and none (`learners`)
 CausalForest     honest trees that split where effects differ (Athey et al. 2019; EconML)
-NoLearner        the mean effect of each arm: the best single arm
 """
 
 from importlib import import_module
 from typing import Any
 
-RECIPES = {
-    "SLearner": "s_learner",
-    "TLearner": "t_learner",
-    "XLearner": "x_learner",
-    "RLearner": "r_learner",
-    "DrLearner": "dr_learner",
-    "CausalForest": "causal_forest",
-    "NoLearner": "no_learner",
-}
+RECIPES = {"MetaLearner": "meta_learner", "CausalForest": "causal_forest"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,5 @@
 """Causal forest: honest trees that split where effects differ (Athey et al. 2019)."""
 
-from dataclasses import field
-
 from pydantic import NonNegativeInt, PositiveInt
 
 from lifeworth.models.core import recipe
@@ -9,7 +7,7 @@ from lifeworth.models.uplift.bases import Base
 from lifeworth.models.uplift.fitted import Uplift, fit
 from lifeworth.models.uplift.forest import Forest
 from lifeworth.models.uplift.learners import Models, learn_forest
-from lifeworth.models.uplift.settings import LEARNER, SETTINGS, Folds, Settings
+from lifeworth.models.uplift.meta_learner import Folds, Settings
 from lifeworth.models.uplift.trial import Trial
 
 
@@ -29,11 +27,11 @@ class CausalForest:
         Parts of the customers that are left out in turn.
     """
 
-    learner: str = LEARNER
-    settings: Settings = field(default_factory=lambda: dict(SETTINGS))
-    trees: PositiveInt = 200
-    fewest: PositiveInt = 100
-    folds: Folds = 3
+    learner: str
+    settings: Settings
+    trees: PositiveInt
+    fewest: PositiveInt
+    folds: Folds
 
     def fit(self, trial: Trial, seed: NonNegativeInt) -> Uplift:
         """Fit to a randomised campaign; `seed` is the only source of randomness."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
+from scipy import special
 
 from lifeworth.models.core import Parameter, fitted
 from lifeworth.models.uplift.bases import Base, Kept, expected, keep, outcomes, told, unkeep
@@ -20,7 +21,8 @@ from lifeworth.tables.errors import InputError
 
 Learn = Callable[[Trial, int], Models]
 
-NORMAL_95 = 1.959963984540054
+NORMAL_90, NORMAL_95 = (float(special.ndtri(level)) for level in (0.95, 0.975))
+"""Half widths of normal intervals, in standard errors."""
 
 Numbers = Float[np.ndarray, " offers"]
 
@@ -46,9 +48,9 @@ class Effects:
     error: ByArm
     cost: ByArm
 
-    def low(self, z: float = 1.6448536269514722) -> ByArm:
+    def low(self) -> ByArm:
         """Return the lower ends of the 90 % intervals."""
-        return self.value - z * self.error
+        return self.value - NORMAL_90 * self.error
 
 
 @fitted
@@ -192,15 +194,6 @@ def fit(trial: Trial, learner: tuple[str, Learn], base: Base, folds: int, seed: 
         customers=len(trial.arm),
         **found._asdict(),
     )
-
-
-def plain(name: str, base: Base) -> Learn:
-    """Return what learns the parts of a meta-learner."""
-
-    def learn(trial: Trial, seed: int) -> Models:
-        return LEARNERS[name].learn(trial, base, seed)
-
-    return learn
 
 
 def say_of(name: str) -> Callable[[Models, pd.DataFrame, int], ByArm]:

@@ -18,7 +18,7 @@ from lifeworth.models.uplift.trial import ByArm, Row
 
 
 class Line(NamedTuple):
-    """By arm, of the arms after the control: the line, and the variances of its two numbers."""
+    """By arm, of the arms after the control: the line, and standard errors of its two numbers."""
 
     average: Float[np.ndarray, " offers"]
     average_error: Float[np.ndarray, " offers"]

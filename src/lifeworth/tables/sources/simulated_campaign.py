@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from lifeworth.tables.campaign import Campaign, checked_campaign
 from lifeworth.tables.reading import connect
-from lifeworth.tables.simulate_campaign import Simulated, Trial, Truth, simulate_campaign
+from lifeworth.tables.simulate_campaign import CampaignWorld, Simulated, Truth, simulate_campaign
 from lifeworth.tables.sources.about import About
 from lifeworth.tables.sources.shape import STRICT
 
@@ -19,7 +19,7 @@ class SimulatedCampaign:
     """A campaign simulated by `tables.simulate_campaign`; value is margin in USD.
 
     Features: orders, recency_days, tenure_days, mean_margin_cents, discounted_share. The same seed
-    and trial give the same campaign.
+    and world give the same campaign.
     """
 
     about: ClassVar[About] = About(
@@ -31,7 +31,7 @@ class SimulatedCampaign:
     )
     folder: str | None = None
     seed: int = 0
-    trial: Trial = Field(default_factory=Trial)
+    world: CampaignWorld = Field(default_factory=CampaignWorld)
 
     def load(self, latest: datetime | None = None) -> Campaign:
         """Return the campaign.
@@ -53,4 +53,4 @@ class SimulatedCampaign:
         return self._simulated().truth
 
     def _simulated(self) -> Simulated:
-        return simulate_campaign(self.trial, self.seed)
+        return simulate_campaign(self.world, self.seed)

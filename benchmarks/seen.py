@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lifeworth.evaluate.policies import Logged
-from lifeworth.tables.simulate_campaign import Population, Trial, Truth, draw, population
+from lifeworth.tables.simulate_campaign import CampaignWorld, Population, Truth, draw, population
 
 ByArm = Float[np.ndarray, "customers arms"]
 Column = Float[np.ndarray, " customers"]
@@ -29,7 +29,7 @@ class Rows(NamedTuple):
         return self.people.truth
 
 
-def drawn(trial: Trial, seed: int) -> Rows:
+def drawn(trial: CampaignWorld, seed: int) -> Rows:
     """Return a campaign; outcomes are bought, redeemed, value, cost (paid) and net, in cents."""
     people = population(trial, seed)
     truth, seen = people.truth, draw(people.truth, seed)
@@ -84,7 +84,7 @@ def scores(rows: Rows, name: str, *, robust: bool) -> ByArm:
     return rows.logged.scores(rows.outcomes[name], expected)
 
 
-def believed(seen: Rows, trial: Trial, people: Population) -> Truth:
+def believed(seen: Rows, trial: CampaignWorld, people: Population) -> Truth:
     """Return what regressions of one campaign say of other customers, in the place of the truth."""
     x, bought = design(people), seen.outcomes["bought"] > 0
     offers = trial.by_offer("redemption") > 0

@@ -72,7 +72,7 @@ class Groups:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
+class Designed:
     """What an experiment is to be.
 
     Attributes
@@ -130,7 +130,7 @@ class Trial:
         )
 
 
-def needed(trial: Trial, effect: int | float) -> int:
+def needed(designed: Designed, effect: int | float) -> int:
     """Return how many customers, all arms together, see the effect in each arm.
 
     Raises
@@ -138,12 +138,14 @@ def needed(trial: Trial, effect: int | float) -> int:
     InputError
         As `power.customers_needed`.
     """
-    groups = trial.groups
-    each = [customers_needed(trial.plan(a, effect), effect) / groups.part(a) for a in groups.arms]
+    groups = designed.groups
+    each = [
+        customers_needed(designed.plan(a, effect), effect) / groups.part(a) for a in groups.arms
+    ]
     return math.ceil(max(each) - 1e-9)
 
 
-def chance(trial: Trial, effect: float, customers: int | float) -> float:
+def chance(designed: Designed, effect: float, customers: int | float) -> float:
     """Return the power of the weakest comparison with so many customers, all arms together.
 
     Raises
@@ -151,13 +153,13 @@ def chance(trial: Trial, effect: float, customers: int | float) -> float:
     InputError
         As `power.power`.
     """
-    groups = trial.groups
+    groups = designed.groups
     return min(
-        power(trial.plan(a, effect), effect, customers * groups.part(a)) for a in groups.arms
+        power(designed.plan(a, effect), effect, customers * groups.part(a)) for a in groups.arms
     )
 
 
-def detectable(trial: Trial, customers: int | float) -> float:
+def detectable(designed: Designed, customers: int | float) -> float:
     """Return the smallest positive effect that so many customers see in each arm.
 
     Raises
@@ -165,21 +167,21 @@ def detectable(trial: Trial, customers: int | float) -> float:
     InputError
         If they are too few for any group, or for any effect on a share.
     """
-    groups = trial.groups
-    return max(_detectable(trial, arm, customers * groups.part(arm)) for arm in groups.arms)
+    groups = designed.groups
+    return max(_detectable(designed, arm, customers * groups.part(arm)) for arm in groups.arms)
 
 
-def _detectable(trial: Trial, arm: str, customers: int | float) -> float:
-    if trial.rate is None:
-        return minimum_effect(trial.plan(arm, 0.0), customers)
+def _detectable(designed: Designed, arm: str, customers: int | float) -> float:
+    if designed.rate is None:
+        return minimum_effect(designed.plan(arm, 0.0), customers)
 
     def lacking(effect: int | float) -> float:
-        return power(trial.plan(arm, effect), effect, customers) - trial.power
+        return power(designed.plan(arm, effect), effect, customers) - designed.power
 
-    most = (1 - trial.rate) * (1 - NEAR)
+    most = (1 - designed.rate) * (1 - NEAR)
     if lacking(most) < 0:
         raise InputError(
-            f"experiment: {customers:,.0f} customers see no rise of a share of {trial.rate}, "
+            f"experiment: {customers:,.0f} customers see no rise of a share of {designed.rate}, "
             "however large; plan with more"
         )
     found = optimize.root_scalar(lacking, bracket=(most * NEAR, most), method="brentq", xtol=1e-12)
