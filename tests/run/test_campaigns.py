@@ -149,7 +149,9 @@ def test_offers_go_on_to_an_assignment(folder: Path, tmp_path: Path, capsys) -> 
     assert given["cost"].sum() <= 10_000
     offers = pd.read_parquet(folder / "offers.parquet").set_index(["customer_id", "arm"])
     some = given[given["arm"] != ""]
-    assert (offers.loc[list(zip(some["customer_id"], some["arm"])), "low_cents"] > 0).all()
+    assert (
+        offers.loc[list(zip(some["customer_id"], some["arm"], strict=True)), "low_cents"] > 0
+    ).all()
     assert "offer" in capsys.readouterr().out
 
 
