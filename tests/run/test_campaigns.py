@@ -131,7 +131,9 @@ def test_wrong_words_are_told_in_a_sentence(words, says, tmp_path: Path, capfd) 
     assert "Traceback" not in told
 
 
-@pytest.mark.parametrize("words", [["export"], ["target", "budget=5", "cost=1", "uplift=.1"]])
+@pytest.mark.parametrize(
+    "words", [["export", "to=bundle"], ["target", "budget=5", "cost=1", "uplift=.1"]]
+)
 def test_verbs_for_forecasts_refuse_the_run_of_a_campaign(words, folder: Path, capsys) -> None:
     verb, *rest = words
     assert main([verb, f"run={folder}", *rest]) == 2
