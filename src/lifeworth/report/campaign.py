@@ -37,6 +37,8 @@ class CampaignEvidence:
     ----------
     currency
         Of value in cents; "" where the outcome is yes or no.
+    best_arm
+        The arm that the simple rules give.
     assigned
         arm, drawn (customers in the experiment), chosen (by the personalised policy).
     """
@@ -45,6 +47,7 @@ class CampaignEvidence:
     subtitle: str
     currency: str
     verdict: Verdict
+    best_arm: str
     arms: pd.DataFrame
     assigned: pd.DataFrame
     policies: pd.DataFrame
@@ -57,8 +60,11 @@ class CampaignEvidence:
     @property
     def headline(self) -> str:
         """Return what to do."""
-        what = "the personalised policy" if self.verdict.personalised else f"'{self.verdict.rule}'"
-        return f"Follow {what}"
+        if self.verdict.personalised:
+            return "Follow the personalised policy"
+        if self.verdict.rule == "best single arm":
+            return f"Give everybody the best single arm: {self.best_arm}"
+        return f"Follow the rule '{self.verdict.rule}' with the best single arm, {self.best_arm}"
 
     def document(self) -> Document:
         """Return what stands on the page."""
@@ -92,6 +98,7 @@ def print_campaign(evidence: CampaignEvidence, console: Console, report: Path) -
     """Print the verdict, notes, the policies and the path of the report."""
     console.print()
     console.print(Text(evidence.title, style="bold"))
+    console.print(Text(f"{evidence.headline}."))
     console.print(Text(evidence.verdict.sentence))
     for note in evidence.notes:
         console.print(Text(f"Note: {note}", style="yellow"))

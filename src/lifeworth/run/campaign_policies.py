@@ -49,6 +49,8 @@ class Judged:
         `uplift.targeting_table` and `uplift.calibration_table` of each arm, with a column arm.
     roi
         `roi.roi_curve`, or None where nothing costs anything.
+    best_arm
+        The best single arm, chosen and measured on the same customers, which makes the gate strict.
     """
 
     arms: pd.DataFrame
@@ -57,6 +59,7 @@ class Judged:
     calibration: pd.DataFrame
     roi: pd.DataFrame | None
     verdict: Verdict
+    best_arm: str
 
 
 def judge(
@@ -72,9 +75,10 @@ def judge(
     value = logged.scores(trial.outcome, own.expected)
     spend = logged.scores(trial.cost, own.effects.cost)
     best = policy_of(own.effects, own.fold, rules)
+    arm = policies.best_single_arm(value)
     given = {
         PERSONALISED: best,
-        **_rules(own, best, trial, frame, rules),
+        **_rules(own, best, frame, rules, arm),
         **_singles(trial),
         **{n: policy_of(f.effects, f.fold, rules) for n, f in found.items() if n != name},
     }
@@ -101,6 +105,7 @@ def judge(
         calibration=_by_arm(own, trial, logged, calibrated=True),
         roi=_roi(own, value, spend),
         verdict=gate(gains, len(trial.arm), unit),
+        best_arm=trial.arms[arm],
     )
 
 
@@ -141,9 +146,9 @@ def _costs(effects: Effects, rows: np.ndarray) -> ByArm:
 
 
 def _rules(
-    own: CrossFitted, best: ByArm, trial: Trial, frame: pd.DataFrame, rules: CampaignRules
+    own: CrossFitted, best: ByArm, frame: pd.DataFrame, rules: CampaignRules, arm: int
 ) -> dict[str, ByArm]:
-    """Return the simple rules: they reach as many customers of a fold, or spend as much."""
+    """Return the simple rules: `arm` goes to as many customers of a fold, or for as much money."""
     made = {
         label: np.zeros_like(best)
         for label in ("best single arm", "monetary", "frequency", "random")
@@ -152,8 +157,8 @@ def _rules(
         "monetary": _score(frame, rules.monetary, "monetary"),
         "frequency": _score(frame, rules.frequency, "frequency"),
     }
-    size = len(trial.arms)
-    for number, arm in enumerate(own.best):
+    size = best.shape[1]
+    for number in np.unique(own.fold):
         rows = np.flatnonzero(own.fold == number)
         n, reach = len(rows), float(1.0 - best[rows, 0].mean())
         most = 1.0
@@ -161,10 +166,10 @@ def _rules(
             each = float(own.effects.cost[rows, arm].mean())
             most = min(1.0, rules.budget_cents / each) if each > 0 else 1.0
             reach = most
-        made["best single arm"][rows] = policies.at_random(n, most, int(arm), size)
-        made["random"][rows] = policies.at_random(n, reach, int(arm), size)
+        made["best single arm"][rows] = policies.at_random(n, most, arm, size)
+        made["random"][rows] = policies.at_random(n, reach, arm, size)
         for label, score in scores.items():
-            made[label][rows] = policies.highest(score[rows], reach, int(arm), size)
+            made[label][rows] = policies.highest(score[rows], reach, arm, size)
     return made
 
 

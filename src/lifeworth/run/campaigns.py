@@ -126,6 +126,7 @@ def scorecard(
         "personalised": float(judged.verdict.personalised),
         "verdict": judged.verdict.sentence,
         "recommended": "personalised" if judged.verdict.personalised else judged.verdict.rule,
+        "best_single_arm": judged.best_arm,
         "sample_ratio_p": float(ratio.p_value),
         "model": config.names.model,
         "outcome": config.campaign.outcome,
@@ -210,6 +211,7 @@ def evidence(
         subtitle=f"{config.names.model} on {config.names.data}, outcome {rules.outcome}",
         currency=card["currency"] if money else "",
         verdict=judged.verdict,
+        best_arm=judged.best_arm,
         facts={
             "source": f"{config.names.data}: {config.data.about.what}",
             "data hash": card["data_hash"],

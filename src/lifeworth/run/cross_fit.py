@@ -20,15 +20,11 @@ class CrossFitted:
         Of each customer.
     effects, expected
         `models.uplift.fitted`.
-    best
-        By fold, the arm of the highest mean effect among the customers learnt from, 0 if none is
-        above 0.
     """
 
     fold: Int[np.ndarray, " customers"]
     effects: Effects
     expected: ByArm
-    best: Int[np.ndarray, " folds"]
 
 
 def cross_fit(recipe: Any, trial: Trial, folds: int, seed: int) -> CrossFitted:
@@ -38,7 +34,6 @@ def cross_fit(recipe: Any, trial: Trial, folds: int, seed: int) -> CrossFitted:
     told: dict[str, Float[np.ndarray, "customers arms"]] = {
         name: np.empty(shape) for name in ("raw", "value", "error", "cost", "expected")
     }
-    best = np.zeros(folds, dtype=np.int64)
     for number in range(folds):
         rows = np.flatnonzero(fold == number)
         fitted = recipe.fit(trial.rows(np.flatnonzero(fold != number)), seed)
@@ -47,7 +42,5 @@ def cross_fit(recipe: Any, trial: Trial, folds: int, seed: int) -> CrossFitted:
         for name in ("raw", "value", "error", "cost"):
             told[name][rows] = getattr(effects, name)
         told["expected"][rows] = fitted.expected(x)
-        average = np.concatenate([[0.0], fitted.average])
-        best[number] = int(average.argmax())
     expected = told.pop("expected")
-    return CrossFitted(fold=fold, effects=Effects(**told), expected=expected, best=best)
+    return CrossFitted(fold=fold, effects=Effects(**told), expected=expected)
