@@ -74,7 +74,7 @@ def test_the_page_of_an_experiment(reading: Reading) -> None:
 
 def test_the_page_of_a_plan_has_the_plan_on_its_curves() -> None:
     trial = Designed(groups=Groups(shares={"control": 1, "mail": 1}), sd=10.0)
-    planned = design.Planned(trial=trial, effect=1.0, customers=3142, mean=20.0, per_day=100)
+    planned = design.Planned(designed=trial, effect=1.0, customers=3142, mean=20.0, per_day=100)
     assert planned.days(3142) == 35
     page = design.document(planned, {})
     assert page.headline == "3,142 customers see an effect of 1.00 (5.0 %) with 80 % power"
