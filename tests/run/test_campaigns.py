@@ -51,6 +51,7 @@ def test_a_run_leaves_what_shops_and_notebooks_read(folder: Path) -> None:
     assert card["recommended"] in {"personalised", "best single arm", "monetary", "frequency",
                                    "random"}  # fmt: skip
     assert card["personalised"] in (0.0, 1.0)
+    assert None not in card.values()
     offers = pd.read_parquet(folder / "offers.parquet")
     assert list(offers) == ["customer_id", "arm", "value_cents", "cost_cents", "low_cents"]
     assert (offers["low_cents"] <= offers["value_cents"]).all()

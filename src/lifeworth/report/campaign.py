@@ -126,7 +126,7 @@ def _cell(evidence: CampaignEvidence, row: pd.Series, name: str) -> Cell:
 
 
 def _unit(evidence: CampaignEvidence, of: str) -> str:
-    return f"{evidence.currency or 'share of customers'} {of}"
+    return f"{evidence.currency} {of}" if evidence.currency else "share of customers"
 
 
 def _verdict(evidence: CampaignEvidence) -> Section:

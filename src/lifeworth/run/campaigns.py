@@ -117,7 +117,8 @@ def scorecard(
     first = campaign.treatments.assigned_at.min().to_pyarrow().as_py()
     numbers: dict[str, float] = {"customers": float(len(trial.arm))}
     for row in judged.arms.to_dict("records"):
-        numbers |= {f"{key}_{row['arm']}": float(v) for key, v in row.items() if key != "arm"}
+        told = {key: float(v) for key, v in row.items() if key != "arm" and not pd.isna(v)}
+        numbers |= {f"{key}_{row['arm']}": value for key, value in told.items()}
     for row in judged.policies.to_dict("records"):
         name = str(row["policy"]).replace(" ", "_")
         numbers |= {f"{key}_of_{name}": float(v) for key, v in row.items() if key != "policy"}
