@@ -13,6 +13,7 @@ from pathlib import Path
 import ibis
 import ibis.expr.types as ir
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis import Deferred, _
@@ -142,6 +143,28 @@ def spill(history: History, most: int, folder: Path, customers: int) -> list[Pat
     return paths
 
 
+def tally(history: History, most: int) -> pd.DataFrame:
+    """Count the same events by kind and category, wherever they are kept.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per kind and category, in this order: kind, category, events, paid (events of a
+        positive value), cents (the sum of those values).
+
+    Raises
+    ------
+    InputError
+        If `most` is below 1.
+    """
+    _refuse_below_one(most=most)
+    found = _kept(history, most).group_by("kind", "category").aggregate(
+        events=_.count(), paid=(_.value_cents > 0).sum(), cents=_.value_cents.clip(lower=0).sum()
+    )  # fmt: skip
+    counts = found.order_by("kind", "category").to_pandas()
+    return counts.astype({"events": np.int64, "paid": np.int64, "cents": np.int64})
+
+
 def read_part(path: Path) -> Sequences:
     """Return a chunk that `spill` wrote."""
     return _read(pq.read_table(path, partitioning=None))
@@ -159,14 +182,17 @@ def _refuse_below_one(**counts: int) -> None:
 def _rows(history: History, most: int) -> ir.Table:
     """Return the last `most` events of each customer in order: columns of SCHEMA, and `place`."""
     midnight = epoch_day(history.cutoff) * SECONDS
-    kept = _numbered(history).filter(_.place >= _.events - most)
-    rows = kept.select(
+    rows = _kept(history, most).select(
         *("customer_id", "value_cents", "kind", "category", "place"),
         opens=(_.place == 0) | (_.place == _.events - most),
         days_ago=-(_["at"] - midnight) / SECONDS,
         gap_days=(_["at"] - _.before).fill_null(0) / SECONDS,
     )
     return rows.order_by("customer_id", "place")
+
+
+def _kept(history: History, most: int) -> ir.Table:
+    return _numbered(history).filter(_.place >= _.events - most)
 
 
 def _numbered(history: History) -> ir.Table:

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from lifeworth.engines.checkpoints import Reached, read
-from lifeworth.engines.device import accelerator
+from lifeworth.engines.device import accelerator, keep_freed_memory
 from lifeworth.engines.task import Batches, Loss, Task, Training
 
 
@@ -71,6 +71,8 @@ def train(  # noqa: PLR0913  # what is trained, on what and how: one call each f
     from lifeworth.engines.loop import fit  # Lightning: scoring does without its seconds
 
     hardware = accelerator()
+    if hardware.platform == "cpu":
+        keep_freed_memory()
     last = training.epochs if epochs is None else epochs
     task = Task(net, loss, batches, validation, training, seed, last, name)
     task.check(hardware.devices)

@@ -15,11 +15,11 @@ from lifeworth.models.deep.examples import (
     Targets,
     learn_from,
     moments,
-    together,
     within,
 )
 from lifeworth.models.deep.heads import Heads
 from lifeworth.models.deep.inputs import learn_encoder
+from lifeworth.models.deep.shelf import Shelf
 from lifeworth.models.deep.taught import Study, Taught, factors
 
 HORIZONS = (30, 75, 120)
@@ -32,10 +32,17 @@ def encoder(history):
     return learn_encoder(history, 4, ("country",), (30,), borrows=False)
 
 
+def put(history, day, horizons, encoder):
+    """Return an earlier cut-off and its inputs, alone on a shelf."""
+    with Shelf() as shelf:
+        moment = learn_from(history, day, horizons, encoder, shelf)
+        return moment, shelf.inputs()
+
+
 @pytest.fixture(scope="module")
 def moment(history, encoder):
     """Return 2022-08-20, of whose intervals the first two are over on 2022-12-01."""
-    return learn_from(history, DAY, HORIZONS, encoder)
+    return put(history, DAY, HORIZONS, encoder)[0]
 
 
 def after(history, days):
@@ -54,7 +61,7 @@ def test_targets_are_what_was_bought_in_each_interval(history, encoder, moment):
     paid = orders.amount_cents - orders.discount_cents - orders.tax_cents - orders.cogs_cents
     orders["value"] = np.where(orders.returned, 0, paid) - orders.shipping_cents
     orders["day"] = orders.ordered_at.dt.date
-    targets = moment.examples.targets
+    targets = moment.targets
     assert targets.purchases.shape == (len(known), 3)
     begins = [0, 30]
     for interval, (begin, end) in enumerate(zip(begins, HORIZONS, strict=False)):
@@ -70,10 +77,10 @@ def test_targets_are_what_was_bought_in_each_interval(history, encoder, moment):
     assert targets.seen[0].tolist() == [True, True, False]
 
 
-def test_what_a_moment_sees_is_what_a_cut_there_sees(store, encoder, moment):
+def test_what_a_moment_sees_is_what_a_cut_there_sees(store, history, encoder):
     """The encoder is the one of later; the events and columns are those of the day."""
-    true = encoder.encode(cut(store, DAY, 30)[0]).inputs
-    for part, same in zip(moment.examples.inputs, true, strict=True):
+    [(_, true)] = encoder.read(cut(store, DAY, 30)[0])
+    for part, same in zip(put(history, DAY, HORIZONS, encoder)[1], true, strict=True):
         assert np.array_equal(part, same)
 
 
@@ -107,7 +114,7 @@ def test_a_return_is_known_to_targets_and_not_yet_to_inputs(history, encoder):
     late = orders[orders.returned_at > orders.ordered_at + pd.Timedelta(days=2)].iloc[-1]
     day = late.ordered_at.date() + ONE
     share = encoder.columns.index("returned_share")
-    early = learn_from(history, day, (30,), encoder).examples.inputs.wide[:, share]
+    early = put(history, day, (30,), encoder)[1].wide[:, share]
     at = pd.Timestamp(day)
     before = orders[orders.ordered_at < at]
     back = before.returned & (before.returned_at < at)
@@ -121,7 +128,8 @@ def test_a_return_is_known_to_targets_and_not_yet_to_inputs(history, encoder):
 def test_a_day_before_which_nobody_bought_or_after_which_all_is_open_is_no_moment(
     history, encoder, day
 ):
-    assert learn_from(history, day, HORIZONS, encoder) is None
+    with Shelf() as shelf:
+        assert learn_from(history, day, HORIZONS, encoder, shelf) is None
 
 
 # ---- days
@@ -205,15 +213,14 @@ def test_an_interval_counts_from_the_day_on_which_it_is_over(moment):
         (DAY + 75 * ONE, [True, True, False]),
         (DAY + 1000 * ONE, [True, True, False]),  # the third was not known to the history
     ):
-        seen = moment.until(day).targets.seen
+        seen = moment.until(day).seen
         assert seen.tolist() == [over] * len(seen)
-    assert moment.until(DAY).inputs is moment.examples.inputs
 
 
 def test_the_latest_moment_is_judged_by_what_was_known_on_its_day(history):
     taught = Taught(Study(horizons=(30, 60), moments=3, every_days=30), history)
     latest, *others = taught.moments
-    seen = [m.until(latest.day).targets.seen for m in others]
+    seen = [m.until(latest.day).seen for m in others]
     assert [s.all(axis=0).tolist() for s in seen] == [[True, False], [True, True]]
     assert np.array_equal(taught.early.targets.seen, np.concatenate(seen))
     assert taught.judged.targets.seen.all(axis=0).tolist() == [True, False]
@@ -232,14 +239,25 @@ def test_horizons_that_are_left_out_are_told(history):
     assert any(note.startswith("5000 days are further") for note in taught.told())
 
 
-def test_examples_together_keep_their_order(history, encoder):
-    parts = [learn_from(history, DAY - i * 30 * ONE, (30,), encoder).examples for i in range(2)]
-    whole = together(parts)
-    for column, pair in zip(
-        whole.targets, zip(*(p.targets for p in parts), strict=True), strict=True
+def test_what_is_taught_has_the_customers_of_all_moments_one_after_another(history):
+    """All of them, those known at the latest, and the latest, row by row of the same inputs."""
+    taught = Taught(Study(horizons=(30, 60), moments=3, every_days=30, events=3), history)
+    parts = [put(history, m.day, taught.horizons, taught.encoder) for m in taught.moments]
+    for some, examples in (
+        (parts, taught.whole),
+        (parts[:1], taught.judged),
+        (parts[1:], taught.early),
     ):
-        assert np.array_equal(column, np.concatenate(pair))
-    assert whole.inputs.customers == sum(p.inputs.customers for p in parts)
+        for name in ("length", "clock", "wide", "base"):
+            own = np.concatenate([getattr(inputs, name) for _, inputs in some])
+            assert np.array_equal(getattr(examples.inputs, name), own)
+        for name in ("purchases", "value"):
+            own = np.concatenate([getattr(moment.targets, name) for moment, _ in some])
+            assert np.array_equal(getattr(examples.targets, name), own)
+    last, inputs = parts[-1]
+    first, events = taught.early.inputs.start[-len(last.targets.seen)], inputs.length.sum()
+    numbers = taught.early.inputs.numbers[first : first + events]
+    assert np.array_equal(numbers, inputs.numbers)
 
 
 # ---- what returns take

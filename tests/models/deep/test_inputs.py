@@ -1,6 +1,7 @@
 """What a network sees: codes, standard columns, levels, and that the currency leaves no trace."""
 
 import datetime as dt
+import mmap
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +11,10 @@ from lifeworth.asof import cut
 from lifeworth.asof.attributes import categories
 from lifeworth.asof.features import features
 from lifeworth.asof.sequence import sequences
+from lifeworth.models.deep import inputs as inputs_module
 from lifeworth.models.deep.borrowed import BORROWED, borrowed, lent
-from lifeworth.models.deep.inputs import in_units, joined, learn_encoder, wide_frame
+from lifeworth.models.deep.inputs import in_units, learn_encoder, wide_frame
+from lifeworth.models.deep.shelf import Shelf
 
 MOST, DAYS = 6, 60
 EARLIER = dt.date(2022, 4, 1)
@@ -30,7 +33,14 @@ def plain(history):
 
 @pytest.fixture(scope="module")
 def known(encoder, history):
-    return encoder.encode(history)
+    """Return customer_id and inputs, which fit in one chunk."""
+    return only(encoder, history)
+
+
+def only(encoder, history):
+    """Return the customers and inputs of the only chunk there is."""
+    [chunk] = encoder.read(history)
+    return chunk
 
 
 def priced(history, times):
@@ -51,10 +61,11 @@ def test_the_unit_is_the_mean_positive_purchase_of_the_events_that_are_read(enco
 
 def test_events_become_numbers_by_their_formulas(encoder, known, history):
     seen = sequences(history, MOST)
-    numbers = known.inputs.numbers
-    assert known.inputs.start.tolist() == (np.cumsum(seen.length) - seen.length).tolist()
-    assert known.inputs.length.tolist() == seen.length.tolist()
-    assert known.customer_id.tolist() == seen.customer_id.tolist()
+    ids, inputs = known
+    numbers = inputs.numbers
+    assert inputs.start.tolist() == (np.cumsum(seen.length) - seen.length).tolist()
+    assert inputs.length.tolist() == seen.length.tolist()
+    assert ids.tolist() == seen.customer_id.tolist()
     np.testing.assert_allclose(np.expm1(4 * numbers[:, 0]), seen.gap_days, rtol=1e-5, atol=1e-5)
     ratio = np.sign(numbers[:, 1]) * np.expm1(np.abs(numbers[:, 1]))
     # six digits are kept of a log, which float32 holds to seven
@@ -70,12 +81,12 @@ def test_codes_name_what_the_fit_has_met_and_are_0_for_the_rest(encoder, known, 
     kinds, names = np.unique(seen.kind.astype(str), return_counts=True)
     frequent = [str(kind) for kind in kinds[np.argsort(-names, kind="stable")]]
     assert encoder.kinds == tuple(sorted(frequent, key=lambda kind: kind != "purchase"))
-    assert np.array(["", *encoder.kinds])[known.inputs.kind].tolist() == seen.kind.tolist()
-    named = np.array(["", *encoder.categories])[known.inputs.category]
+    assert np.array(["", *encoder.kinds])[known[1].kind].tolist() == seen.kind.tolist()
+    named = np.array(["", *encoder.categories])[known[1].category]
     assert named.tolist() == seen.category.tolist()
     assert set(seen.kind) == {"purchase", "view", "complaint"}
     fewer = replace(encoder, kinds=("purchase",), categories=encoder.categories[1:])
-    codes = fewer.encode(history).inputs
+    codes = only(fewer, history)[1]
     assert (codes.kind == (seen.kind == "purchase")).all()
     assert set(codes.category[seen.category == encoder.categories[0]]) == {0}
 
@@ -140,7 +151,7 @@ def test_money_leaves_no_trace_to_the_last_bit(history):
     dear = priced(history, 3)
     other = learn_encoder(dear, MOST, ("country",), (DAYS,), borrows=True)
     assert other.unit == pytest.approx(3 * one.unit, rel=1e-15)
-    for part, same in zip(one.encode(history).inputs, other.encode(dear).inputs, strict=True):
+    for part, same in zip(only(one, history)[1], only(other, dear)[1], strict=True):
         assert np.array_equal(part, same)
 
 
@@ -186,10 +197,48 @@ def test_without_a_bgnbd_customers_are_in_the_middle_of_what_it_says(encoder, hi
     assert (encoder.wide(history)[1][:, :size][:, lent_columns] != 0).any()
 
 
-def test_joined_inputs_are_those_of_each_after_the_other(plain, store, history):
-    parts = [plain.encode(h).inputs for h in (cut(store, EARLIER, 30)[0], history)]
-    whole = joined(parts)
-    assert whole.customers == sum(part.customers for part in parts)
+def test_inputs_are_read_some_customers_at_a_time(encoder, known, history, monkeypatch):
+    monkeypatch.setattr(inputs_module, "STREAMED", 40)
+    parts = list(encoder.read(history))
+    assert [len(ids) for ids, _ in parts[:-1]] == [40] * (len(parts) - 1)
+    assert np.concatenate([ids for ids, _ in parts]).tolist() == known[0].tolist()
+    same_customers([part for _, part in parts], known[1])
+
+
+def test_a_shelf_keeps_inputs_one_after_another_outside_the_memory(plain, store, history):
+    parts = [only(plain, h)[1] for h in (cut(store, EARLIER, 30)[0], history)]
+    with Shelf() as shelf:
+        for part in parts:
+            shelf.add(part)
+        whole = shelf.inputs()
+    assert shelf.customers == whole.customers == sum(part.customers for part in parts)
+    same_customers(parts, whole)
+    later = whole.rows(slice(parts[0].customers, None))
+    same_customers(parts[1:], later)
+    assert np.shares_memory(later.numbers, whole.numbers)
+    for column, part in zip(whole, parts[0], strict=True):
+        assert column.dtype == part.dtype
+        base = column
+        while isinstance(base, np.ndarray):
+            base = base.base
+        assert isinstance(base, mmap.mmap)
+
+
+def test_a_shelf_of_customers_without_events_has_none(plain, history):
+    nobody = only(plain, history)[1]
+    none = nobody._replace(
+        length=np.zeros_like(nobody.length),
+        **{name: getattr(nobody, name)[:0] for name in ("numbers", "kind", "category")},
+    )
+    with Shelf() as shelf:
+        shelf.add(none)
+        found = shelf.inputs()
+    assert found.numbers.shape == (0, nobody.numbers.shape[1])
+    assert np.array_equal(found.wide, nobody.wide)
+
+
+def same_customers(parts, whole):
+    """Check customer by customer that the whole has what the parts have."""
     at = 0
     for part in parts:
         for i in range(part.customers):
@@ -198,9 +247,10 @@ def test_joined_inputs_are_those_of_each_after_the_other(plain, store, history):
             )
             for name in ("numbers", "kind", "category"):
                 assert np.array_equal(getattr(whole, name)[all_], getattr(part, name)[own])
-            assert np.array_equal(whole.wide[at], part.wide[i])
-            assert np.array_equal(whole.clock[at], part.clock[i])
+            for name in ("wide", "clock", "base"):
+                assert np.array_equal(getattr(whole, name)[at], getattr(part, name)[i])
             at += 1
+    assert at == whole.customers
 
 
 @pytest.mark.parametrize("cents", [-500.0, -1.0, 0.0, 1.0, 12_345.0])

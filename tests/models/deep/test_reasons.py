@@ -165,7 +165,7 @@ def test_what_everybody_shares_is_no_reason(history):
         middle=np.append(fitted.encoder.middle[:at], 1.0),
         columns=fitted.encoder.columns,
     )
-    inputs = encoder.encode(history).inputs
+    inputs = next(encoder.read(history))[1]
     same = inputs._replace(wide=np.where(np.arange(at + 1) < at, inputs.wide, np.float32(1.0)))
     shape = dataclasses.replace(fitted.shape, wide=at + 1)
     net = HistoryNet(shape)
@@ -178,7 +178,7 @@ def test_what_everybody_shares_is_no_reason(history):
 def test_events_that_are_no_purchases_are_contacts(history):
     """With another's contacts, purchases and spend stay what they were."""
     fitted = dataclasses.replace(LSTM, borrow=False).fit(history, 1)
-    seen = padded(fitted.encoder.encode(history).inputs, np.arange(150))
+    seen = padded(next(fitted.encoder.read(history))[1], np.arange(150))
     purchase = fitted.encoder.kinds.index("purchase") + 1
     there = torch.arange(seen.kind.shape[1]) < seen.length[:, None]
     bought = ((seen.kind == purchase) & there).sum(dim=1)

@@ -10,7 +10,8 @@ from jaxtyping import Bool, Float
 from lifeworth.asof.split import History, cut
 from lifeworth.asof.summary import first_day, outcomes
 from lifeworth.engines.likelihood import FitError
-from lifeworth.models.deep.inputs import Encoder, Inputs, joined
+from lifeworth.models.deep.inputs import Encoder, Inputs
+from lifeworth.models.deep.shelf import Shelf
 from lifeworth.tables.errors import InputError
 
 SHORTEST = 14
@@ -33,17 +34,17 @@ class Examples(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """An earlier cut-off, its examples, and the day on which each interval of them is over."""
+    """An earlier cut-off: the rows of its customers, what they did, and when intervals are over."""
 
     day: dt.date
-    examples: Examples
+    rows: slice
+    targets: Targets
     ends: tuple[dt.date, ...]
 
-    def until(self, day: dt.date) -> Examples:
-        """Return the examples as they were known on `day`: later intervals are not over."""
+    def until(self, day: dt.date) -> Targets:
+        """Return what was known on `day`: later intervals are not over."""
         over = np.array([end <= day for end in self.ends])
-        targets = self.examples.targets
-        return self.examples._replace(targets=targets._replace(seen=targets.seen & over))
+        return self.targets._replace(seen=self.targets.seen & over)
 
 
 def within(history: History, horizons: Sequence[int]) -> tuple[int, ...]:
@@ -81,9 +82,9 @@ def moments(history: History, horizons: tuple[int, ...], every: int, most: int) 
 
 
 def learn_from(
-    history: History, day: dt.date, horizons: tuple[int, ...], encoder: Encoder
+    history: History, day: dt.date, horizons: tuple[int, ...], encoder: Encoder, shelf: Shelf
 ) -> Moment | None:
-    """Return the examples of an earlier cut-off; None if nobody had bought before or after it."""
+    """Put an earlier cut-off on the shelf; None if nobody had bought before or after it."""
     ends = tuple(day + dt.timedelta(days=h) for h in horizons)
     totals, inner = [], None
     for end, horizon in zip(ends, horizons, strict=True):
@@ -96,15 +97,11 @@ def learn_from(
         totals.append(outcomes(future)[["purchases", "value"]].to_numpy(np.float64))
     if inner is None:
         return None
-    known = encoder.at(inner).encode(inner)
+    first = shelf.customers
+    for _, inputs in encoder.at(inner).read(inner):
+        shelf.add(inputs)
     targets = _targets(totals, len(horizons), encoder.unit)
-    return Moment(day, Examples(known.inputs, targets), ends)
-
-
-def together(parts: list[Examples]) -> Examples:
-    """Put examples one after another."""
-    targets = (np.concatenate(columns) for columns in zip(*(p.targets for p in parts), strict=True))
-    return Examples(joined([p.inputs for p in parts]), Targets(*targets))
+    return Moment(day, slice(first, shelf.customers), targets, ends)
 
 
 def _targets(

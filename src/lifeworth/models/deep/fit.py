@@ -147,7 +147,7 @@ def _calibrated(
     except FitError:
         return np.empty(0)
     told = known.score(inner, horizon).frame[list(QUANTILES)].to_numpy(np.float64)
-    value = latest.examples.targets.value[:, 0].astype(np.float64)
+    value = latest.targets.value[:, 0].astype(np.float64)
     unit = taught.encoder.unit
     return widths(told.T / unit, value)
 

@@ -1,14 +1,9 @@
 """A fitted ensemble of networks that read histories."""
 
-from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from lifeworth.asof.sequence import read_part, spill
 from lifeworth.asof.split import History
 from lifeworth.asof.summary import epoch_day
 from lifeworth.models.core import Forecast, Parameter, fitted
@@ -27,9 +22,6 @@ from lifeworth.models.deep.reasons import (
     parts,
     with_lender,
 )
-
-STREAMED = 65_536
-"""Customers whose events are in memory at once."""
 
 
 @fitted
@@ -89,26 +81,13 @@ class FittedNets:
         nets = list(loaded(self._net, self.weights))
         found = [
             (known, heads_of(nets, inputs, self.loss, self.passes, self.seed))
-            for known, inputs in self.read(history)
+            for known, inputs in self.encoder.read(history)
         ]
         ids = np.concatenate([known for known, _ in found])
         columns = [list(column) for column in zip(*(heads for _, heads in found), strict=True)]
         found.clear()  # a column at a time, so that all are never there twice
         heads = Heads(*(np.concatenate(columns.pop(0), axis=1) for _ in Heads._fields))
         return Made(ids, self.in_cents(heads), self.horizons)
-
-    def read(self, history: History) -> Iterator[tuple[np.ndarray, Inputs]]:
-        """Yield customer_id and inputs, some customers at a time."""
-        clock, wide = self.encoder.wide(history)
-        base = self.encoder.base(history)
-        at, cutoff = 0, epoch_day(history.cutoff)
-        with TemporaryDirectory() as folder:  # a stream would keep its memory until it ends
-            for part in spill(history, self.encoder.most, Path(folder), STREAMED):
-                seen = read_part(part)
-                rows = slice(at, at + len(seen.customer_id))
-                inputs = self.encoder.inputs(seen, (clock[rows], wide[rows], base[rows]), cutoff)
-                yield seen.customer_id, inputs
-                at = rows.stop
 
     def in_cents(self, heads: Heads) -> Heads:
         """Return heads whose value is in cents, returns taken off."""
@@ -128,7 +107,7 @@ class FittedNets:
         season = season_of(epoch_day(history.cutoff) - 1.0)
         found = [
             frame_of(known, *parts(nets, inputs, self.encoder, season, worth))
-            for known, inputs in self.read(history)
+            for known, inputs in self.encoder.read(history)
         ]
         frame = pd.concat(found, ignore_index=True)
         other = self._lent_value(history, horizon)

@@ -120,7 +120,7 @@ class GraphSage:
     def _graph(self, history: History, taught: Taught, moment: Moment) -> Graph:
         inner = cut(history.tables, moment.day, taught.horizons[0], purchase=history.purchase)[0]
         pairs = shared(links(inner, self.neighbours), self.most_neighbours)
-        inputs = moment.examples.inputs
+        inputs = taught.inputs.rows(moment.rows)
         return graph_of(np.sort(_customers(inner)), inputs.wide, inputs.base, pairs, _groups(pairs))
 
 
@@ -149,8 +149,8 @@ def _groups(pairs: pd.DataFrame) -> tuple[str, ...]:
 def _lesson(taught: Taught, graphs: list[Graph]) -> Lesson:
     """Put graphs beside what was known of their targets."""
     day, cutoff = taught.moments[0].day, taught.cutoff
-    known = [m.until(cutoff).targets for m in taught.moments]
-    early = [m.until(day).targets for m in taught.moments[1:]]
+    known = [m.until(cutoff) for m in taught.moments]
+    early = [m.until(day) for m in taught.moments[1:]]
     pairs: list[tuple[Graph, Targets]] = [
         (graph, targets)
         for graph, targets in zip(graphs[1:], early, strict=True)

@@ -1,7 +1,11 @@
 """What a network sees of customers: their last events and what is known of them, as numbers."""
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import blake2b
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +14,7 @@ from jaxtyping import Float, Int
 
 from lifeworth.asof.attributes import categories
 from lifeworth.asof.features import features
-from lifeworth.asof.sequence import PURCHASE, Sequences, sequences
+from lifeworth.asof.sequence import PURCHASE, Sequences, read_part, spill, tally
 from lifeworth.asof.split import History
 from lifeworth.asof.summary import epoch_day
 from lifeworth.models.btyd.fitted import FittedBtyd
@@ -25,6 +29,9 @@ CHANNELS = ("gap", "value", "season_sin", "season_cos")
 
 MOST_KINDS, MOST_CATEGORIES = 16, 24
 """Kinds of events and categories of products that are told apart, the most frequent first."""
+
+STREAMED = 65_536
+"""Customers whose events are in memory at once."""
 
 DAYS_PER_YEAR = 365.2425
 
@@ -53,12 +60,10 @@ class Inputs(NamedTuple):
         """Return how many customers there are."""
         return len(self.start)
 
-
-class Known(NamedTuple):
-    """Customers, sorted by customer_id, and their inputs."""
-
-    customer_id: np.ndarray
-    inputs: Inputs
+    def rows(self, which: slice) -> "Inputs":
+        """Return some customers; what is told of them is not copied."""
+        own = ("start", "length", "clock", "wide", "base")
+        return self._replace(**{name: getattr(self, name)[which] for name in own})
 
 
 @fitted
@@ -120,12 +125,18 @@ class Encoder:
         """Return the encoder for an earlier cut-off, whose BG/NBD knows nothing of later."""
         return replace(self, lender=lent(history)) if self.borrows else self
 
-    def encode(self, history: History) -> Known:
-        """Encode every customer of `history`."""
-        seen = sequences(history, self.most)
-        cutoff = epoch_day(history.cutoff)
-        columns = (*self.wide(history), self.base(history))
-        return Known(seen.customer_id, self.inputs(seen, columns, cutoff))
+    def read(self, history: History) -> Iterator[tuple[np.ndarray, Inputs]]:
+        """Yield customer_id (sorted) and inputs, so many customers at a time as fit in memory."""
+        clock, wide = self.wide(history)
+        base = self.base(history)
+        at, cutoff = 0, epoch_day(history.cutoff)
+        with TemporaryDirectory() as folder:  # a stream would keep its memory until it ends
+            for part in spill(history, self.most, Path(folder), STREAMED):
+                seen = read_part(part)
+                rows = slice(at, at + len(seen.customer_id))
+                columns = (clock[rows], wide[rows], base[rows])
+                yield seen.customer_id, self.inputs(seen, columns, cutoff)
+                at = rows.stop
 
     def wide(
         self, history: History
@@ -201,9 +212,9 @@ def learn_encoder(
     shuffled: bool = False,
 ) -> Encoder:
     """Learn an encoder of `history`; `columns` are static columns of customers."""
-    seen = sequences(history, most)
-    bought = seen.value_cents[seen.value_cents > 0]
-    unit = float(bought.mean()) if len(bought) else 100.0
+    counts = tally(history, most)
+    paid = int(counts["paid"].to_numpy().sum())
+    unit = int(counts["cents"].to_numpy().sum()) / paid if paid else 100.0
     lender = lent(history) if borrows else None
     frame = wide_frame(history, unit, lender, horizons[0] if borrows else 0)
     numbers = frame.to_numpy(np.float64)
@@ -213,8 +224,8 @@ def learn_encoder(
     return Encoder(
         most=most,
         unit=unit,
-        kinds=tuple(dict.fromkeys((PURCHASE, *_frequent(seen.kind, MOST_KINDS - 1)))),
-        categories=_frequent(seen.category[seen.category != ""], MOST_CATEGORIES),
+        kinds=tuple(dict.fromkeys((PURCHASE, *_frequent(counts, "kind", MOST_KINDS - 1)))),
+        categories=_frequent(counts.loc[counts["category"] != ""], "category", MOST_CATEGORIES),
         columns=tuple(frame.columns),
         centre=numbers.mean(axis=0),
         spread=np.where(spread > 1e-9, spread, 1.0),
@@ -262,14 +273,6 @@ def in_units(cents: np.ndarray, unit: float) -> Float[np.ndarray, " n"]:
     return np.round(np.sign(ratio) * np.log1p(np.abs(ratio)), DIGITS)
 
 
-def joined(parts: list[Inputs]) -> Inputs:
-    """Put the customers of several inputs one after another."""
-    events = np.cumsum([0, *(len(p.kind) for p in parts)])
-    starts = [p.start + at for p, at in zip(parts, events[:-1], strict=True)]
-    rest = [np.concatenate(columns) for columns in zip(*(p[1:] for p in parts), strict=True)]
-    return Inputs(np.concatenate(starts), *rest)
-
-
 def _shuffled(seen: Sequences) -> Sequences:
     """Put the events of each customer in an order that depends on nothing but these events."""
     told = zip(seen.days_ago, seen.gap_days, seen.kind, seen.category, strict=True)
@@ -286,9 +289,12 @@ def _shuffled(seen: Sequences) -> Sequences:
     )
 
 
-def _frequent(words: np.ndarray, most: int) -> tuple[str, ...]:
-    names, counts = np.unique(words.astype(str), return_counts=True)
-    return tuple(str(name) for name in names[np.argsort(-counts, kind="stable")][:most])
+def _frequent(counts: pd.DataFrame, column: str, most: int) -> tuple[str, ...]:
+    """Return the most frequent values of a column of `tally`; ties in the order of the alphabet."""
+    events: Counter[str] = Counter()
+    for name, count in zip(counts[column].astype(str), counts["events"], strict=True):
+        events[name] += int(count)
+    return tuple(sorted(events, key=lambda name: (-events[name], name))[:most])
 
 
 def _codes(words: np.ndarray, known: tuple[str, ...]) -> Int[np.ndarray, " events"]:

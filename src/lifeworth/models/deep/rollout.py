@@ -129,17 +129,19 @@ def seasons(ends: Float[np.ndarray, " periods"]) -> Float[np.ndarray, "periods 2
 class Roller:
     """One network and some customers, at the end of what is known; each `step` is a period.
 
-    Of all futures it draws its `own`.
+    Of all futures it draws its `own`. Futures that have brought the same to the same customer so
+    far are in one state, and most bring nothing for long: each state is kept and read once.
     """
 
     def __init__(self, net: RolloutNet, past: Past, own: Int[np.ndarray, " draws"]) -> None:
         counts, season, which = past.from_birth()
         length = (which < past.counts.shape[1]).sum(axis=1)
         last = np.take_along_axis(counts, length[:, None] - 1, axis=1)[:, 0]
-        h, c = _state(net, counts, season, length)
         self.net, self.own = net, own
-        self.state = tuple(part.repeat_interleave(len(own), dim=1) for part in (h, c))
-        self.before = torch.from_numpy(last).repeat_interleave(len(own))
+        self.state: State = _state(net, counts, season, length)
+        self.before = torch.from_numpy(last)
+        self.at = torch.arange(len(last)).repeat_interleave(len(own))
+        """The state of each future."""
 
     def step(
         self, season: Float[np.ndarray, "2"], u: Float[np.ndarray, "customers all"]
@@ -147,11 +149,14 @@ class Roller:
         """Draw what the next period brings; `u` are uniform, of all futures."""
         with torch.no_grad():
             told = torch.from_numpy(season).expand(len(self.before), 1, 2)
-            out, self.state = self.net.lstm(self.net.enter(self.before[:, None], told), self.state)
-            upto = self.net.out(out[:, 0]).softmax(dim=-1).cumsum(dim=-1)
+            out, state = self.net.lstm(self.net.enter(self.before[:, None], told), self.state)
+            upto = self.net.out(out[:, 0]).softmax(dim=-1).cumsum(dim=-1)[:, :-1].contiguous()
             level = torch.from_numpy(u[:, self.own].astype(np.float32).reshape(-1, 1))
-            self.before = (level > upto[:, :-1]).sum(dim=-1)
-        return self.before.reshape(-1, len(self.own)).numpy()
+            drawn = (level > upto[self.at]).sum(dim=-1)
+            ways, self.at = torch.unique(self.at * (MOST + 1) + drawn, return_inverse=True)
+            self.before, come_from = ways % (MOST + 1), ways // (MOST + 1)
+            self.state = (state[0][:, come_from], state[1][:, come_from])
+        return drawn.reshape(-1, len(self.own)).numpy()
 
 
 def _state(

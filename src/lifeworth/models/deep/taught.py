@@ -1,5 +1,6 @@
 """What a History teaches: its earlier cut-offs, the latest to judge by, the others to learn."""
 
+import datetime as dt
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +14,12 @@ from lifeworth.models.deep.examples import (
     Targets,
     learn_from,
     moments,
-    together,
     within,
 )
 from lifeworth.models.deep.heads import Heads
 from lifeworth.models.deep.inputs import learn_encoder
 from lifeworth.models.deep.losses import LossName
+from lifeworth.models.deep.shelf import Shelf
 
 LEAST = 0.1
 """Share of positive value that returns and losses must leave."""
@@ -61,32 +62,39 @@ class Taught:
             shuffled=study.shuffled,
         )
         days = moments(history, self.horizons, study.every_days, study.moments)
-        found = [learn_from(history, day, self.horizons, self.encoder) for day in days]
-        self.moments: list[Moment] = [moment for moment in found if moment is not None]
-        if not self.moments:
-            raise FitError(
-                f"deep: no earlier cut-off of the history has purchases before it and in the "
-                f"{self.horizons[0]} days after it; take a longer history (a later split.cutoff) "
-                "or a model=btyd_..."
-            )
+        with Shelf() as shelf:
+            found = [learn_from(history, day, self.horizons, self.encoder, shelf) for day in days]
+            self.moments: list[Moment] = [moment for moment in found if moment is not None]
+            if not self.moments:
+                raise FitError(
+                    f"deep: no earlier cut-off of the history has purchases before it and in the "
+                    f"{self.horizons[0]} days after it; take a longer history (a later "
+                    "split.cutoff) or a model=btyd_..."
+                )
+            self.inputs = shelf.inputs()
 
     @property
     def whole(self) -> Examples:
         """Return all examples."""
-        return together([m.until(self.cutoff) for m in self.moments])
+        return self._examples(self.moments, self.cutoff)
 
     @property
     def judged(self) -> Examples:
         """Return the examples of the latest cut-off."""
-        return self.moments[0].until(self.cutoff)
+        return self._examples(self.moments[:1], self.cutoff)
 
     @property
     def early(self) -> Examples | None:
         """Return the examples that were known at the latest cut-off; None if there are none."""
         day = self.moments[0].day
-        parts = [m.until(day) for m in self.moments[1:]]
-        parts = [part for part in parts if part.targets.seen.any()]
-        return together(parts) if parts else None
+        over = [m for m in self.moments if m.until(day).seen.any()]  # the last ones: days descend
+        return self._examples(over, day) if over else None
+
+    def _examples(self, moments: list[Moment], day: dt.date) -> Examples:
+        """Return the examples of moments that follow each other, as they were known on `day`."""
+        rows = slice(moments[0].rows.start, moments[-1].rows.stop)
+        targets = zip(*(m.until(day) for m in moments), strict=True)
+        return Examples(self.inputs.rows(rows), Targets(*map(np.concatenate, targets)))
 
     def told(self) -> tuple[str, ...]:
         """Say what was learnt from, and what could not be."""
