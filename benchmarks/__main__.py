@@ -8,8 +8,8 @@ from benchmarks import page
 # cold_start first: it measures the smallest process, and printing makes this one grow.
 CLAIMS = (
     "cold_start", "score", "fit", "summary", "end_to_end", "pareto", "posterior",
-    "posterior_scores", "pooling", "coverage", "calibration", "networks", "assign", "ledger",
-    "uplift_truth",
+    "posterior_scores", "pooling", "coverage", "calibration", "networks", "networks_truth",
+    "assign", "ledger", "uplift_truth",
 )  # fmt: skip
 
 

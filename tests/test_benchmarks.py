@@ -25,11 +25,12 @@ SIDES = {
     "assign": {"lifeworth", "greedy", "HiGHS", "HiGHS, linear"},
     "ledger": {f"lifeworth, {how}" for how in ("at once", "again", "killed")},
     "uplift_truth": {f"lifeworth, {what}" for what in ("measures", "gate", "plans")},
+    "networks_truth": {"lifeworth, networks"},
     "networks": {"lifeworth", "PyTorch, plain loop", "lifeworth, score"},
 }
 LONG = (
     "fit", "summary", "pareto", "posterior", "pooling", "coverage", "calibration", "ledger",
-    "networks", "uplift_truth",
+    "networks", "networks_truth", "uplift_truth",
 )  # fmt: skip
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in LONG]
 
