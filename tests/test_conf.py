@@ -18,7 +18,10 @@ CAMPAIGNS = {e for e in EXPERIMENTS if e.startswith("uplift_")}  # tests/run/tes
 OPTIONS = [
     f"{p.parent.name}={p.stem}" for p in FILES if p.parent != CONF and p.parent.name != "experiment"
 ]
-NEEDED = {"data=files": ["data.file=orders.csv", "data.currency=EUR"]}
+NEEDED = {
+    "data=files": ["data.file=orders.csv", "data.currency=EUR"],
+    "data=campaign_files": ["data.file=campaign.csv", "data.currency=EUR"],
+}
 LOCAL = {"clv_cdnow", "clv_cdnow_sample", "clv_simulated"}
 """Experiments that need no file of the user's."""
 FEW = {"draws": 400, "warmup": 200, "steps": 500}

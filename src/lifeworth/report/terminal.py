@@ -1,5 +1,6 @@
 """The end of a run in the terminal: the headline, the holdout table and where the report is."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -13,6 +14,9 @@ from lifeworth.report.wording import headline
 WIDE = 110
 """Columns of a terminal that has room for intervals below the numbers."""
 
+MODEL, PADDING = 14, 3
+"""Columns of a model, and what a table puts around a column."""
+
 
 def print_summary(evidence: Evidence, console: Console, report: Path | None = None) -> None:
     """Print the headline, notes, the holdout table and the path of the report, as given."""
@@ -24,7 +28,8 @@ def print_summary(evidence: Evidence, console: Console, report: Path | None = No
         console.print(Text(f"Note: {note}", style="yellow"))
     frame = evidence.frame("holdout")
     if frame is not None:
-        console.print(_table(holdout(frame), evidence.currency, console.width >= WIDE))
+        for table in _tables(holdout(frame), evidence.currency, console.width):
+            console.print(table)
     if report is not None:
         print_path("Report", report, console)
 
@@ -58,18 +63,27 @@ def print_grid(grid: Grid, console: Console) -> None:
     console.print(table)
 
 
-def _table(grid: Grid, currency: str, intervals: bool) -> Table:
-    table = Table(caption=f"money in {currency}; best in bold", caption_justify="left")
-    table.add_column("")
-    for name in grid.head[1:]:
-        table.add_column(Text(name), justify="right", overflow="fold", min_width=12)
-    for group, rows in grid.groups.items():
-        table.add_section()
-        table.add_row(Text(group, style="bold"))
-        for row in rows:
-            cells = [_cell(cell, intervals) for cell in row[1:]]
-            table.add_row(Text(f" {row[0].text}"), *cells)
-    return table
+def _tables(grid: Grid, currency: str, width: int) -> Iterator[Table]:
+    """Yield the models side by side, in as many tables as it takes to fit into `width` columns."""
+    titles = [*grid.groups, *(f" {row[0].text}" for rows in grid.groups.values() for row in rows)]
+    room = width - max(map(len, titles)) - PADDING - 1
+    fit = max(1, room // (MODEL + PADDING))
+    models = range(1, len(grid.head))
+    for first in models[::fit]:
+        table = Table()
+        table.add_column("", no_wrap=True)
+        some = models[first - 1 : first - 1 + fit]
+        for i in some:
+            table.add_column(Text(grid.head[i]), justify="right", overflow="fold", min_width=MODEL)
+        for group, rows in grid.groups.items():
+            table.add_section()
+            table.add_row(Text(group, style="bold"))
+            for row in rows:
+                cells = [_cell(row[i], width >= WIDE) for i in some]
+                table.add_row(Text(f" {row[0].text}"), *cells)
+        if some[-1] == models[-1]:
+            table.caption, table.caption_justify = f"money in {currency}; best in bold", "left"
+        yield table
 
 
 def _cell(cell: Cell, interval: bool) -> Text:

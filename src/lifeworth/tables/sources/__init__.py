@@ -1,5 +1,6 @@
 """Where tables come from: a class per source, by the name that data=... takes."""
 
+from lifeworth.tables.sources.campaign_files import CampaignFiles
 from lifeworth.tables.sources.cdnow import Cdnow
 from lifeworth.tables.sources.charitable_matching import CharitableMatching
 from lifeworth.tables.sources.files import Files
@@ -20,7 +21,10 @@ SOURCES: dict[str, type[Source]] = {
     "simulated": Simulated,
 }
 
-CAMPAIGNS: dict[str, type[CharitableMatching] | type[Hillstrom] | type[SimulatedCampaign]] = {
+CAMPAIGNS: dict[
+    str, type[CampaignFiles] | type[CharitableMatching] | type[Hillstrom] | type[SimulatedCampaign]
+] = {
+    "campaign_files": CampaignFiles,
     "charitable_matching": CharitableMatching,
     "hillstrom": Hillstrom,
     "simulated_campaign": SimulatedCampaign,
