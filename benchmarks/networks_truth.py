@@ -4,9 +4,9 @@ A shop is simulated whose customers are those of a BG/NBD and Gamma-Gamma. "trut
 its parameters estimated from a shop of the same world with twenty times as many customers; "BG/NBD"
 is the same, estimated from the shop itself. "LSTM" borrows nothing and must find in the events
 alone what the truth is told; "LSTM, borrowing" is the recipe as configured. Each learns from what
-was known after two years (of the truth: its customers' pasts alone) and is judged by the next 90 days,
-by CRPS. Differences from the truth are paired by customer, with bootstrap intervals of 90 %: a
-network whose interval is below 0 knew what it could not know. There is no peer.
+was known after two years (of the truth: its customers' pasts alone) and is judged by the next 90
+days, by CRPS. Differences from the truth are paired by customer, with bootstrap intervals of 90 %:
+a network whose interval is below 0 knew what it could not know. There is no peer.
 """
 
 from typing import Any

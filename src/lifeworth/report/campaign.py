@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from rich.console import Console
@@ -27,6 +28,8 @@ MEASURES = {
     "auuc": "AUUC",
     "slope": "Slope of calibration",
 }
+
+PRICE = "Price: gain of one more unit of budget, as the plan expects"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -333,12 +336,23 @@ def _roi(evidence: CampaignEvidence, frame: pd.DataFrame) -> Section:
     head = ["Budget per customer", "Reached", "Spend", "Gain", "Price"]
     table = Grid(head=head, groups={"": rows})
     title = f"Gain, {_unit(evidence, 'per customer')}"
+    pictures = [Picture(title=title, figure=figure), Picture(title=PRICE, figure=_prices(frame))]
     return Section(
         anchor="roi",
         words=words,
-        pictures=[Picture(title=title, figure=figure)],
+        pictures=pictures,
         tables={"As a table": table},
     )
+
+
+def _prices(frame: pd.DataFrame) -> go.Figure:
+    """Return the price of one more unit of budget, budget by budget; where it is free, none."""
+    dear = frame[np.isfinite(frame["price"])]
+    line = go.Scatter(
+        x=dear["budget"] * 0.01, y=dear["price"], mode="lines+markers", line={"color": SERIES[1]}
+    )
+    figure = styled(go.Figure(line), 260).update_xaxes(title_text="budget per customer")
+    return figure.update_yaxes(rangemode="tozero")
 
 
 def _assigned(evidence: CampaignEvidence) -> Section:
