@@ -9,12 +9,13 @@ import pytest
 
 from lifeworth.models.store import load
 from lifeworth.models.uplift import MetaLearner
-from lifeworth.run.campaign_policies import judge
+from lifeworth.run.campaign_policies import judge, rule_scores
 from lifeworth.run.campaigns import run, trial_of
 from lifeworth.run.cli import main
 from lifeworth.run.conf import conf_folder
 from lifeworth.run.cross_fit import cross_fit
 from lifeworth.run.hydra_app import compose_and_run
+from lifeworth.tables.errors import InputError
 from lifeworth.tables.simulate_campaign import CampaignWorld
 from lifeworth.tables.sources import Hillstrom, SimulatedCampaign
 
@@ -89,16 +90,24 @@ def test_the_report_opens_with_the_verdict(folder: Path) -> None:
     assert card["verdict"].split(":")[0].replace("'", "&#39;") in page
 
 
+def test_a_rule_chooses_by_what_was_known_before(config) -> None:
+    """Neither by the outcome, which would be right always, nor by a text."""
+    trial = trial_of(config.data.load().frame(), config.campaign)
+    for column in ("value_cents", "cost_cents", "propensity", "nothing"):
+        rules = config.campaign.model_copy(update={"monetary": column})
+        with pytest.raises(InputError, match=f"campaign.monetary = '{column}': no feature"):
+            rule_scores(trial, rules)
+
+
 def test_without_differences_the_gate_is_seldom_fooled(config) -> None:
     """At most 5 % of campaigns: more than 4 of 20 have probability .003."""
     learner = MetaLearner(kind="dr", learner="LinearRegression", settings={}, folds=2)
     fooled = 0
     for seed in range(20):
         source = SimulatedCampaign(seed=seed, world=CampaignWorld(customers=4_000, strength=0.0))
-        frame = source.load().frame()
-        trial = trial_of(frame, config.campaign)
+        trial = trial_of(source.load().frame(), config.campaign)
         found = {"own": cross_fit(learner, trial, 2, seed)}
-        judged = judge("own", found, trial, frame, config.campaign)
+        judged = judge("own", found, trial, config.campaign)
         fooled += judged.verdict.personalised
         assert judged.verdict.sentence.startswith("Follow ")
     assert fooled <= 4

@@ -23,6 +23,9 @@ AT = 0.3
 
 PERSONALISED = "personalised"
 
+RuleScores = dict[str, Float[np.ndarray, " customers"]]
+"""By what a simple rule chooses, by its name: the highest first."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Chosen:
@@ -66,7 +69,6 @@ def judge(
     name: str,
     found: Mapping[str, CrossFitted],
     trial: Trial,
-    frame: pd.DataFrame,
     rules: CampaignRules,
 ) -> Judged:
     """Judge the policy of the model `name` beside simple rules and those of other models."""
@@ -78,7 +80,7 @@ def judge(
     arm = policies.best_single_arm(value)
     given = {
         PERSONALISED: best,
-        **_rules(own, best, frame, rules, arm),
+        **_rules(own, best, rule_scores(trial, rules), rules, arm),
         **_singles(trial),
         **{n: policy_of(f.effects, f.fold, rules) for n, f in found.items() if n != name},
     }
@@ -146,16 +148,12 @@ def _costs(effects: Effects, rows: np.ndarray) -> ByArm:
 
 
 def _rules(
-    own: CrossFitted, best: ByArm, frame: pd.DataFrame, rules: CampaignRules, arm: int
+    own: CrossFitted, best: ByArm, scores: RuleScores, rules: CampaignRules, arm: int
 ) -> dict[str, ByArm]:
     """Return the simple rules: `arm` goes to as many customers of a fold, or for as much money."""
     made = {
         label: np.zeros_like(best)
         for label in ("best single arm", "monetary", "frequency", "random")
-    }
-    scores = {
-        "monetary": _score(frame, rules.monetary, "monetary"),
-        "frequency": _score(frame, rules.frequency, "frequency"),
     }
     size = best.shape[1]
     for number in np.unique(own.fold):
@@ -178,12 +176,26 @@ def _singles(trial: Trial) -> dict[str, ByArm]:
     return {f"all {arm}": policies.single_arm(n, i, size) for i, arm in enumerate(trial.arms)}
 
 
+def rule_scores(trial: Trial, rules: CampaignRules) -> RuleScores:
+    """Return by what the monetary and the frequency rule choose, the highest first.
+
+    Raises
+    ------
+    InputError
+        If a rule names no feature that is a number.
+    """
+    return {
+        "monetary": _score(trial.features, rules.monetary, "monetary"),
+        "frequency": _score(trial.features, rules.frequency, "frequency"),
+    }
+
+
 def _score(frame: pd.DataFrame, column: str, rule: str) -> Float[np.ndarray, " customers"]:
     name = column.removeprefix("-")
     if name not in frame or not pd.api.types.is_numeric_dtype(frame[name]):
         numbers = [str(c) for c in frame.select_dtypes("number").columns]
         raise InputError(
-            f"campaign.{rule} = '{column}': no number of the customers; there are "
+            f"campaign.{rule} = '{column}': no feature that is a number; there are "
             f"{', '.join(numbers)}, and -name begins with the lowest"
         )
     score = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)

@@ -16,7 +16,7 @@ from lifeworth.models.uplift.trial import Trial
 from lifeworth.report.campaign import CampaignEvidence, print_campaign
 from lifeworth.report.page import write as write_report
 from lifeworth.run import outputs, tracking
-from lifeworth.run.campaign_policies import Chosen, Judged, chosen, judge
+from lifeworth.run.campaign_policies import Chosen, Judged, chosen, judge, rule_scores
 from lifeworth.run.config import CampaignRules, RunConfig, is_uplift
 from lifeworth.run.cross_fit import cross_fit
 from lifeworth.run.progress import steps
@@ -37,14 +37,14 @@ def run(config: RunConfig, folder: Path) -> dict[str, Any]:
     with steps(console, 4 + len(others)) as step:
         step(f"reading {config.names.data}")
         campaign = checked(config, config.data.load(latest=now))
-        frame = campaign.frame()
-        trial = trial_of(frame, config.campaign)
+        trial = trial_of(campaign.frame(), config.campaign)
+        rule_scores(trial, config.campaign)  # refused now, not after minutes
         found = {}
         for name, recipe in {config.names.model: config.model, **others}.items():
             step(f"cross-fitting {name}")
             found[name] = cross_fit(recipe, trial, config.campaign.folds, config.seed)
         step("judging policies")
-        judged = judge(config.names.model, found, trial, frame, config.campaign)
+        judged = judge(config.names.model, found, trial, config.campaign)
         step("fitting to all customers")
         began = time.perf_counter()
         fitted: Uplift = config.model.fit(trial, config.seed)
