@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from lifeworth.asof import sequence
-from lifeworth.asof.sequence import Sequences, read_part, sequences, spill, streamed
+from lifeworth.asof.sequence import Sequences, read_part, sequences, spill, streamed, tally
 from lifeworth.asof.split import History, cut
 from lifeworth.tables.check import checked
 from lifeworth.tables.errors import InputError
@@ -232,6 +232,24 @@ def test_the_last_events_keep_the_gaps_of_the_whole(stores, most):
         np.testing.assert_array_equal(getattr(some, name), getattr(whole, name)[last])
     assert (whole.gap_days[whole.starts] == 0).all()
     assert (some.gap_days[some.starts][whole.length > most] > 0).any()
+
+
+@pytest.mark.parametrize("most", [3, ALL])
+@pytest.mark.parametrize(("name", "purchase"), CASES)
+def test_a_tally_counts_the_same_events(stores, name, purchase, most):
+    history = history_of(stores[name], purchase)
+    events = sequences(history, most)
+    value = pd.Series(events.value_cents)
+    frame = pd.DataFrame(
+        {
+            "kind": events.kind.astype(str), "category": events.category.astype(str), "events": 1,
+            "paid": (value > 0).astype(int), "cents": value.clip(lower=0),
+        }
+    )  # fmt: skip
+    true = frame.groupby(["kind", "category"], as_index=False).sum()
+    found = tally(history, most)
+    pd.testing.assert_frame_equal(found, true, check_dtype=False)
+    assert found["events"].sum() == len(value)
 
 
 def test_rows_are_customers_with_their_events(stores):

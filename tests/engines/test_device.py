@@ -3,13 +3,14 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
 
 from lifeworth.engines import device
-from lifeworth.engines.device import Hardware, accelerator, use
+from lifeworth.engines.device import Hardware, accelerator, keep_freed_memory, use
 from lifeworth.tables.errors import InputError
 
 SETTINGS = [
@@ -83,6 +84,17 @@ def test_networks_are_trained_on_what_was_chosen():
     assert accelerator() == Hardware(platform="cpu", precision="bf16-mixed", devices=2)
     use("cpu")
     assert accelerator() == Hardware()
+
+
+def test_freed_memory_is_kept_where_the_c_library_can(monkeypatch):
+    """What it is asked for, and that a C library without it is no fault."""
+    asked = []
+    library = SimpleNamespace(mallopt=lambda what, value: asked.append((what, value)))
+    monkeypatch.setattr("ctypes.CDLL", lambda _name: library)
+    keep_freed_memory()
+    assert asked == [(-3, 2**30), (-1, 2**30)]
+    monkeypatch.setattr("ctypes.CDLL", lambda _name: SimpleNamespace())
+    keep_freed_memory()
 
 
 def test_a_precision_that_only_gpus_have_is_refused():

@@ -4,6 +4,7 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 from rich.console import Console
 
 from lifeworth.report.evidence import Evidence
@@ -32,6 +33,20 @@ def test_a_path_is_never_broken_over_lines(whole: Evidence, tmp_path: Path) -> N
 
 def test_intervals_are_left_out_where_there_is_no_room(whole: Evidence) -> None:
     assert "29.11 to 31.90" not in said(whole, width=80)
+
+
+def test_models_that_do_not_fit_side_by_side_come_in_further_tables(whole: Evidence) -> None:
+    """Seven models, each of whose numbers is told once, names of measures never broken."""
+    assert whole.holdout is not None
+    own = whole.holdout[whole.holdout["model"] == whole.holdout["model"].iloc[0]]
+    names = [f"model_{i}" for i in range(7)]
+    many = pd.concat([own.assign(model=name) for name in names])
+    text = said(replace(whole, holdout=many), width=80)
+    assert max(map(len, text.splitlines()[3:])) <= 80
+    tables = text.count("Mean absolute error")
+    assert tables == 3 * said(replace(whole, holdout=own), width=80).count("Mean absolute error")
+    assert [text.count(name) for name in names] == [1] * 7
+    assert text.count("money in USD") == 1
 
 
 def test_names_are_not_read_as_markup(whole: Evidence) -> None:

@@ -31,6 +31,14 @@ def test_a_run_leaves_everything_in_one_folder(done) -> None:
     assert all(not isinstance(v, dict | list) for v in card.values())
 
 
+def test_the_log_has_every_step(done) -> None:
+    told = (done.folder / "run.log").read_text()
+    steps = [line.split("progress: ")[1] for line in told.splitlines() if "progress: " in line]
+    assert steps[0] == "starting the device"
+    assert "1997-10-01: btyd_bgnbd" in steps
+    assert steps[-1] == "writing"
+
+
 def test_scores_have_the_promised_columns_and_integer_cents(done) -> None:
     scores = pd.read_parquet(done.folder / "scores.parquet")
     assert list(scores.columns) == COLUMNS
