@@ -4,9 +4,10 @@ A discount of one of several depths for each customer, worth the margin it bring
 costs; a budget of 25 % of what the best arm of everybody would cost, and a cap of each arm, all
 binding. Sides: ours; greedy, the most value per cost first; HiGHS on all pairs, as an integer
 program and as a linear one; PDLP, a first-order method for the linear program, if ortools can be
-imported. The peers have a limit of time, which HiGHS may overrun. "lost" is the share of our upper
-bound that a side's assignment does not reach, null if it found none in that time; a linear program
-may split customers.
+imported. The peers have a limit of time, which HiGHS may overrun; of a million customers it finds
+nothing in minutes, and stays out (--highs-up-to). "lost" is the share of our upper bound that a
+side's assignment does not reach, null if it found none in that time; a linear program may split
+customers.
 """
 
 import importlib.util
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.claim import Case, Side, parser, record, take_turns
-from benchmarks.side import Sizes, Task, in_process
+from benchmarks.side import Sizes, Task, Work, in_process
 
 if TYPE_CHECKING:
     from lifeworth.decide.offers import Limits, Offers
@@ -39,31 +40,38 @@ def main(words: list[str] | None = None) -> None:
     arguments.add_argument("--customers", type=int, help="one size only")
     arguments.add_argument("--alone", action="store_true", help="without the peers")
     arguments.add_argument(
-        "--peers-up-to", type=int, default=1_000_000, help="customers above which peers stay out"
+        "--highs-up-to", type=int, default=100_000, help="customers above which HiGHS stays out"
     )
     given = arguments.parse_args(words)
     sizes = [s for s in SIZES if given.customers in (None, s[0])]
     if given.small:
         sizes, given.repeats, given.limit = [(3_000, 4)], 1, 20
     cases = [
-        measure(s, given.repeats, given.limit, alone=given.alone or s[0] > given.peers_up_to)
+        measure(s, given.repeats, given.limit, _peers(given.alone, s[0] <= given.highs_up_to))
         for s in sizes
     ]
     record(NAME, cases, given.results, STAGE)
 
 
-def measure(size: tuple[int, int], repeats: int, limit: int, *, alone: bool) -> Case:
+def _peers(alone: bool, highs: bool) -> dict[str, Work]:
+    if alone:
+        return {}
+    made: dict[str, Work] = {"greedy": greedy}
+    if highs:
+        made |= {"HiGHS": integers, "HiGHS, linear": linear}
+    if importlib.util.find_spec("ortools") is not None:
+        made["PDLP, linear"] = first_order
+    return made
+
+
+def measure(size: tuple[int, int], repeats: int, limit: int, peers: dict[str, Work]) -> Case:
     """Measure all sides at one size."""
     sizes: Sizes = {"customers": size[0], "arms": size[1], "seed": 0, "seconds": limit}
-    peers = {"greedy": greedy, "HiGHS": integers, "HiGHS, linear": linear}
-    if importlib.util.find_spec("ortools") is not None:
-        peers["PDLP, linear"] = first_order
     with tempfile.TemporaryDirectory() as name:
         run = partial(in_process, folder=Path(name), sizes=sizes, cache=Path(name))
         run(make)
         sides = [Side("lifeworth", lambda _: run(ours), repeats)]
-        if not alone:
-            sides += [Side(p, lambda _, w=w: run(w), 1) for p, w in peers.items()]
+        sides += [Side(p, lambda _, w=w: run(w), 1) for p, w in peers.items()]
         found = take_turns(sides)
     return Case(sizes, found, _checks(found), alike=False)
 
