@@ -56,9 +56,9 @@ def fit_gamma_poisson(x: Customers, T: Customers) -> GammaPoisson:
     rows = distinct(x, T)
     x, T, times = x[rows.first], T[rows.first], rows.times.astype(np.float64)
     start = [0.0, math.log(max(float((times * T).sum() / (times * x).sum()), 1.0))]
-    found = minimize(
-        _loss, start, args=(x, T, times), jac=True, method="L-BFGS-B", bounds=[(-RUNAWAY, RUNAWAY)] * 2
-    )  # fmt: skip
+    bounds = [(-RUNAWAY, RUNAWAY)] * 2
+    given = (x, T, times)
+    found = minimize(_loss, start, args=given, jac=True, method="L-BFGS-B", bounds=bounds)
     r, alpha = np.exp(found.x)
     return GammaPoisson(float(r), float(alpha))
 

@@ -106,6 +106,14 @@ def by_means(z: Columns, seed: int, k: int) -> Clusters:
     return Clusters(kind="kmeans", labels=by_size(found.labels_), again=partial(by_means, k=k))
 
 
+def from_centres(z: Columns, seed: int, centres: Float[np.ndarray, "personas columns"]) -> Clusters:
+    """Return the clusters of K-Means that begins at `centres`, in their order."""
+    _refuse_few(z, len(centres))
+    found = KMeans(len(centres), init=centres, n_init=1, random_state=seed).fit(z)
+    again = partial(by_means, k=len(centres))
+    return Clusters(kind="kmeans", labels=_compact(found.labels_), again=again)
+
+
 def by_mixture(z: Columns, seed: int, k: int) -> Clusters:
     """Return the most likely components of a Gaussian mixture."""
     _refuse_few(z, k)

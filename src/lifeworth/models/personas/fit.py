@@ -82,14 +82,14 @@ def _personas(
     raw, z = customers
     points, owner = _points(z, clusters, seed)
     value = raw.frame["monetary_cents"].to_numpy(dtype=np.float64)
-    high = float(np.quantile(value, look.outliers.high_value))
-    rich = (clusters.labels == NOISE) & (value >= high)
+    ranks = ranks_of(raw, clusters.labels)
     uncapped = Personas(
         kind=clusters.kind,
         space=space,
         ids=np.arange(clusters.count),
-        names=_names(raw, clusters),
+        names=_names(ranks, clusters),
         last_id=clusters.count - 1,
+        ranks=ranks,
         points=points,
         owner=owner,
         spread=_spread(z, clusters.labels),
@@ -98,8 +98,8 @@ def _personas(
         weights=clusters.shape.weights,
         edges=clusters.shape.edges,
         cells=_cells(z, clusters),
-        high_value_cents=high,
-        outlier_value_share=float(value[rich].sum() / max(value.sum(), 1.0)),
+        high_value_cents=float(np.quantile(value, look.outliers.high_value)),
+        outlier_value_share=0.0,
         noise_share=clusters.noise,
         recognised=1.0,
         persistence=clusters.persistence,
@@ -107,18 +107,32 @@ def _personas(
         why=clusters.why,
         customers=len(z),
     )
-    return _capped(uncapped, z, clusters.labels, look.outliers.distance)
+    capped = _capped(uncapped, z, clusters.labels, look.outliers.distance)
+    return _counted(capped, z, clusters.labels, value)
 
 
 def _capped(personas: Personas, z: Columns, labels: Labels, times: float) -> Personas:
-    """Give every persona its cap, and count who gets back what was found; a grid has no cap."""
+    """Give every persona its cap; a grid has none."""
     placed = personas.place(z)
     caps = personas.caps.copy()
     for k in range(len(caps) if personas.kind != "grid" else 0):
         own = placed.distance[(labels == k) & (placed.nearest == k)]
         caps[k] = times * float(np.quantile(own, MOST)) if len(own) else 0.0
-    capped = replace(personas, caps=caps)
-    return replace(capped, recognised=float((capped.labels(z) == labels).mean()))
+    return replace(personas, caps=caps)
+
+
+def _counted(
+    personas: Personas, z: Columns, labels: Labels, value: Float[np.ndarray, " customers"]
+) -> Personas:
+    """Count outliers, what they are worth, and who gets back the persona that was found."""
+    told = personas.labels(z)
+    rich = (told == NOISE) & (value >= personas.high_value_cents)
+    return replace(
+        personas,
+        outlier_value_share=float(value[rich].sum() / max(float(value.sum()), 1.0)),
+        noise_share=float((told == NOISE).mean()),
+        recognised=float((told == labels).mean()),
+    )
 
 
 def _points(
@@ -152,8 +166,8 @@ def _cells(z: Columns, clusters: Clusters) -> Int[np.ndarray, " personas"]:
     return np.unique(cell_of(z, clusters.shape.edges)) if clusters.kind == "grid" else none
 
 
-def _names(raw: Raw, clusters: Clusters) -> tuple[str, ...]:
+def _names(ranks: Float[np.ndarray, "personas 3"], clusters: Clusters) -> tuple[str, ...]:
     """Return names by profile; those of a grid say the cell."""
     if clusters.kind != "grid":
-        return names_of(ranks_of(raw, clusters.labels))
+        return names_of(ranks)
     return tuple(f"Cell {k + 1}" for k in range(clusters.count))

@@ -44,6 +44,8 @@ class Personas:
         Of the personas; an id is never given to another one (`matching`).
     last_id
         The highest id that was ever given.
+    ranks
+        By persona: mean rank of recency, frequency and money when it was fitted, 0 to 1.
     points, owner
         Means that stand for the personas, one or, where shapes are odd (HDBSCAN), several, and
         whose each is (its place in `ids`). They are means of customers, never customers.
@@ -73,6 +75,7 @@ class Personas:
     ids: np.ndarray
     names: tuple[str, ...]
     last_id: int
+    ranks: np.ndarray
     points: np.ndarray
     owner: np.ndarray
     spread: float

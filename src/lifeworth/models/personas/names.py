@@ -1,5 +1,6 @@
 """Names of personas from their profile: rules as data, relative to the population."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -42,20 +43,21 @@ FARTHEST = 0.3
 """Distance (root mean square of the three ranks) beyond which a name would mislead."""
 
 
-def names_of(profile: Profile) -> tuple[str, ...]:
-    """Return one name per persona, no two alike.
+def names_of(profile: Profile, taken: Collection[str] = ()) -> tuple[str, ...]:
+    """Return one name per persona, no two alike and none of those `taken`.
 
     Names go where the sum of distances is least, each once; a persona that is left over, or far
     from the name it would get, is told in words.
     """
-    rules = [rule for rule in SEVEN if rule.name != VIP]
-    places = np.array([[rule.recency, rule.frequency, rule.money] for rule in rules])
+    rules = [rule for rule in SEVEN if rule.name not in {VIP, *taken}]
+    places = np.array([[rule.recency, rule.frequency, rule.money] for rule in rules]).reshape(-1, 3)
     apart = np.sqrt(((profile[:, None] - places[None]) ** 2).mean(axis=2))
     found: dict[int, str] = {}
     for persona, rule in zip(*linear_sum_assignment(apart), strict=True):
         if apart[persona, rule] <= FARTHEST:
             found[int(persona)] = rules[int(rule)].name
-    return _distinct([found.get(k) or described(*profile[k]) for k in range(len(profile))])
+    told = [found.get(k) or described(*profile[k]) for k in range(len(profile))]
+    return distinct_names(told, taken)
 
 
 def described(recency: float, frequency: float, money: float) -> str:
@@ -76,11 +78,16 @@ def _word(rank: float, words: tuple[str, str, str]) -> str:
     return words[int(np.searchsorted([1 / 3, 2 / 3], rank))]
 
 
-def _distinct(names: list[str]) -> tuple[str, ...]:
-    """Give the second and later bearers of a name a number."""
-    seen: dict[str, int] = {}
-    told = []
+def distinct_names(names: list[str], taken: Collection[str] = ()) -> tuple[str, ...]:
+    """Give the second and later bearers of a name a number.
+
+    Examples
+    --------
+    >>> distinct_names(["Quiet", "Quiet", "Recent"], taken=["Recent"])
+    ('Quiet', 'Quiet 2', 'Recent 2')
+    """
+    told: list[str] = []
     for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        told.append(name if seen[name] == 1 else f"{name} {seen[name]}")
+        numbered = (name, *(f"{name} {number}" for number in range(2, len(names) + len(taken) + 2)))
+        told.append(next(n for n in numbered if n not in told and n not in taken))
     return tuple(told)
