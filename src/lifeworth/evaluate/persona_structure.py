@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from hdbscan.validity import validity_index
 from jaxtyping import Float, Int
+from scipy.stats import rankdata
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 from sklearn.tree import DecisionTreeClassifier
 
@@ -68,7 +69,8 @@ def dbcv(z: Columns, labels: Labels) -> float:
         return float("nan")
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # customers in one place, whose density is infinite
-        return float(validity_index(z, _numbered(labels)))
+        found: Any = validity_index(z, _numbered(labels))
+        return float(found)
 
 
 def jaccard_stability(
@@ -132,10 +134,10 @@ def artefact(columns: pd.DataFrame, labels: Labels) -> Artefact:
 
 
 def _pieces(value: np.ndarray, labels: Labels, count: int) -> Mapping[str, np.ndarray]:
-    equal = pd.qcut(pd.Series(value).rank(method="average"), count, labels=False, duplicates="drop")
+    ranks = (rankdata(value) - 0.5) / len(value)
     tree: Any = DecisionTreeClassifier(max_leaf_nodes=max(count, 2), random_state=0)
     found = {
-        "equal parts": equal.to_numpy(),
+        "equal parts": (ranks * count).astype(np.int64),
         "cut by a tree": tree.fit(value[:, None], labels).apply(value[:, None]),
     }
     if (value == np.rint(value)).all():

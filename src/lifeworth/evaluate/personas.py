@@ -191,13 +191,13 @@ def profiles(names: pd.Series, columns: pd.DataFrame, resampling: Resampling) ->
         }
     )
     for number in range(len(order)):
-        own = columns[group == number]
+        own = columns.iloc[np.flatnonzero(group == number)]
         ends = _mean_intervals(own, resampling)
         for column in columns:
             place = [f"{column}", f"{column}_low", f"{column}_high"]
             rows.loc[number, place] = [own[column].mean(), *ends[str(column)]]
-    mean = (rows["value_share"] / rows["share"]).sort_values(ascending=False, kind="stable")
-    return rows.loc[mean.index].reset_index(drop=True)
+    richest = np.argsort(-sums / sizes, kind="stable")
+    return rows.iloc[richest].reset_index(drop=True)
 
 
 def _mean_intervals(own: pd.DataFrame, resampling: Resampling) -> dict[str, Interval]:

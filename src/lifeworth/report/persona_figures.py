@@ -16,7 +16,7 @@ SHORT = 14
 
 
 def colours(names: pd.Series) -> dict[str, str]:
-    """Return a colour of each persona, in the order of the profiles; after eight they come again."""
+    """Return a colour of each persona, in the order of the profiles; the ninth has the first."""
     return {str(name): SERIES[place % len(SERIES)] for place, name in enumerate(names)}
 
 

@@ -153,9 +153,9 @@ def _gate_grid(evidence: PersonaEvidence) -> Grid:
 def _profiles(evidence: PersonaEvidence) -> Section:
     words = Caption(
         "Who they are",
-        "Means of each persona as of the cut-off, the most valuable first, and beside them what its "
-        "customers did in the horizon, which the personas have not seen. Small figures are 90 % "
-        "intervals from resampling customers.",
+        "Means of each persona as of the cut-off, the most valuable first, and beside them what "
+        "its customers did in the horizon, which the personas have not seen. Small figures are "
+        "90 % intervals from resampling customers.",
         "Intervals of two personas that overlap in every column: they are one.",
     )
     picture = Picture(title="Value held by personas", figure=treemap(evidence.profiles))
@@ -231,9 +231,9 @@ def _where(evidence: PersonaEvidence) -> Section:
 def _compared(evidence: PersonaEvidence) -> Section:
     words = Caption(
         "What they tell of the horizon",
-        "Share of the variance of log spend between personas, and the chance that a buyer's persona "
-        "buys more often than a non-buyer's. Unseen: means of personas are taken from other "
-        "customers, so that many small groups gain nothing by fitting noise.",
+        "Share of the variance of log spend between personas, and the chance that a buyer's "
+        "persona buys more often than a non-buyer's. Unseen: means of personas are taken from "
+        "other customers, so that many small groups gain nothing by fitting noise.",
         "Personas that tell less than a plain grid of recency, frequency and money.",
     )
     rows: list[Row] = []

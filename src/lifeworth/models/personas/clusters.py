@@ -2,8 +2,9 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import hdbscan
 import numpy as np
@@ -40,7 +41,8 @@ class Shape(NamedTuple):
 PLAIN = Shape(np.zeros((0, 0, 0)), np.zeros(0), np.zeros((0, 0)))
 
 
-class Clusters(NamedTuple):
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Clusters:
     """What was found.
 
     Attributes
@@ -102,14 +104,20 @@ def by_density(z: Columns, seed: int, density: Density) -> Clusters:
 def by_means(z: Columns, seed: int, k: int) -> Clusters:
     """Return the clusters of K-Means."""
     _refuse_few(z, k)
-    found = KMeans(k, n_init=STARTS, random_state=seed).fit(z)
+    found = means(z, k, seed)
     return Clusters(kind="kmeans", labels=by_size(found.labels_), again=partial(by_means, k=k))
+
+
+def means(z: Columns, k: int, seed: int, **given: Any) -> Any:
+    """Return scikit-learn's K-Means, fitted; `given` are its other settings."""
+    settings: dict[str, Any] = {"n_init": STARTS, "random_state": seed} | given
+    return KMeans(k, **settings).fit(z)
 
 
 def from_centres(z: Columns, seed: int, centres: Float[np.ndarray, "personas columns"]) -> Clusters:
     """Return the clusters of K-Means that begins at `centres`, in their order."""
     _refuse_few(z, len(centres))
-    found = KMeans(len(centres), init=centres, n_init=1, random_state=seed).fit(z)
+    found = means(z, len(centres), seed, n_init=1, init=centres)
     again = partial(by_means, k=len(centres))
     return Clusters(kind="kmeans", labels=_compact(found.labels_), again=again)
 
@@ -170,10 +178,10 @@ def by_policy(z: Columns, seed: int, density: Density, rule: Rule) -> Clusters:
     first = by_density(z, seed, density)
     found = f"HDBSCAN found {first.count} clusters and {first.noise:.1%} noise"
     if first.count >= rule.fewest and first.noise <= rule.most_noise:
-        return first._replace(why=f"{found}: they are taken.")
+        return replace(first, why=f"{found}: they are taken.")
     second = fallback(z, seed, rule.numbers)
     limit = f"at least {rule.fewest} and at most {rule.most_noise:.0%} are asked for"
-    return second._replace(why=f"{found}; {limit}. {second.why}")
+    return replace(second, why=f"{found}; {limit}. {second.why}")
 
 
 def fallback(z: Columns, seed: int, numbers: tuple[int, ...]) -> Clusters:
@@ -185,7 +193,7 @@ def fallback(z: Columns, seed: int, numbers: tuple[int, ...]) -> Clusters:
     kind = max(heights, key=lambda name: heights[name])
     words = ", ".join(f"{name} {height:.3f}" for name, height in heights.items())
     why = f"Of {numbers} the BIC of a mixture chooses {k}; silhouettes ({words}) choose {kind}."
-    return tried[kind]._replace(why=why)
+    return replace(tried[kind], why=why)
 
 
 def silhouette(z: Columns, labels: Labels) -> float:
@@ -213,7 +221,7 @@ def _compact(labels: np.ndarray) -> Labels:
     return np.unique(labels, return_inverse=True)[1].astype(np.int64)
 
 
-def _mixture(z: Columns, seed: int, k: int) -> GaussianMixture:
+def _mixture(z: Columns, seed: int, k: int) -> Any:
     mixture = GaussianMixture(k, n_init=1, reg_covar=1e-4, max_iter=500, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it has not converged: its silhouette tells

@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 from scipy.stats import rankdata
-from sklearn.cluster import KMeans
 
 from lifeworth.asof.persona_features import RFM
 from lifeworth.asof.split import History
-from lifeworth.models.personas.clusters import NOISE, Clusters, Labels, cell_of
+from lifeworth.models.personas.clusters import NOISE, Clusters, Labels, cell_of, means
 from lifeworth.models.personas.fitted import Personas
 from lifeworth.models.personas.math import Columns
 from lifeworth.models.personas.names import names_of
@@ -71,9 +70,8 @@ def found(plan: Plan, history: History, seed: int, space: Space | None = None) -
 def ranks_of(raw: Raw, labels: Labels) -> Float[np.ndarray, "personas 3"]:
     """Return mean ranks of recency (the latest highest), frequency and money of each cluster."""
     rfm = raw.frame[list(RFM)].to_numpy(dtype=np.float64) * [-1.0, 1.0, 1.0]
-    ranks = pd.DataFrame((rankdata(rfm, axis=0) - 0.5) / len(rfm))
-    kept = labels != NOISE
-    return ranks[kept].groupby(labels[kept]).mean().to_numpy()
+    ranks = (rankdata(rfm, axis=0) - 0.5) / len(rfm)
+    return np.stack([ranks[labels == k].mean(axis=0) for k in range(int(labels.max()) + 1)])
 
 
 def _personas(
@@ -144,7 +142,7 @@ def _points(
         own = z[clusters.labels == k]
         many = min(POINTS, len(np.unique(own, axis=0)) // EACH) if clusters.kind == "hdbscan" else 1
         few = (
-            KMeans(many, n_init=1, random_state=seed).fit(own).cluster_centers_
+            means(own, many, seed, n_init=1).cluster_centers_
             if many > 1
             else own.mean(axis=0, keepdims=True)
         )

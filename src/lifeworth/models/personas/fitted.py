@@ -100,7 +100,8 @@ class Personas:
         found = self.place(self.space.place(raw))
         none = found.distance > self.caps[found.nearest]
         rich = raw.frame["monetary_cents"].to_numpy(dtype=np.float64) >= self.high_value_cents
-        return self._membership(raw.frame["customer_id"], history, found, none, rich)
+        customer_id = raw.frame["customer_id"].to_numpy(dtype=object)
+        return self._membership(customer_id, history, found, none, rich)
 
     def place(self, z: Columns) -> Placed:
         """Return the nearest persona of customers in the space, CHUNK at a time."""
@@ -179,7 +180,7 @@ class Personas:
 
     def _membership(
         self,
-        customer_id: pd.Series,
+        customer_id: np.ndarray,
         history: History,
         found: Placed,
         none: Bool[np.ndarray, " customers"],
@@ -190,7 +191,7 @@ class Personas:
         without = np.where(rich, VIP, REST)
         rows = np.arange(len(none))
         columns: dict[str, Any] = {
-            "customer_id": customer_id.to_numpy(dtype=object),
+            "customer_id": customer_id,
             "as_of": history.cutoff,
             "persona": np.where(none, NO_PERSONA, self.ids[found.nearest]).astype(np.int64),
             "persona_name": np.where(none, without, near),

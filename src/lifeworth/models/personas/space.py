@@ -251,7 +251,7 @@ def _refuse_odd(features: tuple[str, ...], history: History) -> None:
 
 
 def _refuse_flat(values: pd.DataFrame) -> None:
-    flat = [name for name in values if values[name].nunique() < 2]
+    flat = [name for name in values if len(np.unique(values[name])) < 2]
     if flat:
         raise InputError(
             f"model.features: '{flat[0]}' is {values[flat[0]].iloc[0]:g} for all {len(values):,} "
