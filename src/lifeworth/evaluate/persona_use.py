@@ -82,16 +82,17 @@ def usefulness(
     fold = np.random.default_rng(resampling.seed).integers(FOLDS, size=len(y))
     number = np.unique(group, return_inverse=True)[1].astype(np.int64)
     plain, both = _regressions(number, rfm, y, fold)
-    share = _shares(number, bought.astype(float))
     ends = _intervals(number, (y, bought), (plain, both), resampling)
     return Usefulness(
-        eta_squared=explained(y, _shares(number, y)[number]),
+        eta_squared=explained(y, means(number, y)),
         eta_squared_interval=ends["eta_squared"],
-        auc=auc(share[number], bought),
+        auc=auc(means(number, bought.astype(float)), bought),
         auc_interval=ends["auc"],
         eta_squared_unseen=explained(y, unseen_means(number, y, fold)),
         auc_unseen=auc(unseen_means(number, bought.astype(float), fold), bought),
-        score_eta_squared=explained(y, unseen_means(score_groups(rfm, number.max() + 1), y, fold)),
+        score_eta_squared=explained(
+            y, unseen_means(score_groups(rfm, int(number.max()) + 1), y, fold)
+        ),
         rfm_eta_squared=explained(y, plain),
         incremental=explained(y, both) - explained(y, plain),
         incremental_interval=ends["incremental"],
@@ -116,6 +117,13 @@ def auc(
     return float((yes * (below + no / 2.0)).sum() / max(yes.sum() * no.sum(), 1e-300))
 
 
+def means(group: Groups, y: Customers, weight: Customers | None = None) -> Customers:
+    """Return for every customer the mean of their group; 0 where it has no weight."""
+    w = np.ones_like(y) if weight is None else weight
+    sums, sizes = np.bincount(group, weights=w * y), np.bincount(group, weights=w)
+    return np.where(sizes > 0, sums / np.maximum(sizes, 1e-300), 0.0)[group]
+
+
 def unseen_means(group: Groups, y: Customers, fold: Groups) -> Customers:
     """Return for every customer the mean of their group among the customers of other folds."""
     count = int(group.max()) + 1
@@ -124,8 +132,8 @@ def unseen_means(group: Groups, y: Customers, fold: Groups) -> Customers:
         own, others = fold == part, fold != part
         sums = np.bincount(group[others], weights=y[others], minlength=count)
         sizes = np.bincount(group[others], minlength=count)
-        means = np.where(sizes > 0, sums / np.maximum(sizes, 1), y[others].mean())
-        said[own] = means[group[own]]
+        of_group = np.where(sizes > 0, sums / np.maximum(sizes, 1), y[others].mean())
+        said[own] = of_group[group[own]]
     return said
 
 
@@ -133,12 +141,6 @@ def score_groups(rfm: Float[np.ndarray, "customers 3"], parts: int) -> Groups:
     """Return equal parts of the sum of the ranks of recency, frequency and money."""
     ranks = rankdata(rfm * [-1.0, 1.0, 1.0], axis=0).sum(axis=1)
     return np.minimum((rankdata(ranks) - 0.5) * parts // len(rfm), parts - 1).astype(np.int64)
-
-
-def _shares(group: Groups, y: Customers, weight: Customers | None = None) -> Customers:
-    w = np.ones_like(y) if weight is None else weight
-    sums, sizes = np.bincount(group, weights=w * y), np.bincount(group, weights=w)
-    return np.where(sizes > 0, sums / np.maximum(sizes, 1e-300), 0.0)
 
 
 def _regressions(
@@ -163,16 +165,16 @@ def _unseen(x: np.ndarray, y: Customers, fold: Groups) -> Customers:
 def _intervals(
     group: Groups,
     outcome: tuple[Customers, Bool[np.ndarray, " customers"]],
-    said: tuple[Customers, Customers],
+    regressed: tuple[Customers, Customers],
     resampling: Resampling,
 ) -> dict[str, Interval]:
-    (y, bought), (plain, both) = outcome, said
+    (y, bought), (plain, both) = outcome, regressed
 
     def measures(weight: Customers) -> dict[str, float]:
-        means, chances = (_shares(group, v, weight)[group] for v in (y, bought.astype(float)))
+        said, chances = (means(group, v, weight) for v in (y, bought.astype(float)))
         gain = explained(y, both, weight) - explained(y, plain, weight)
         return {
-            "eta_squared": explained(y, means, weight),
+            "eta_squared": explained(y, said, weight),
             "auc": auc(chances, bought, weight),
             "incremental": gain,
         }

@@ -68,7 +68,7 @@ def heat_map(customers: pd.DataFrame) -> go.Figure:
         index=range(1, FIFTHS + 1), columns=range(1, FIFTHS + 1)
     )  # fmt: skip
     most = cells["persona_name"].agg(lambda names: names.mode().iloc[0][:SHORT]).unstack()
-    most = most.reindex(index=value.index, columns=value.columns).fillna("")
+    most = most.reindex(index=value.index, columns=value.columns).astype(object).fillna("")
     trace = go.Heatmap(
         x=list(value.columns),
         y=list(value.index),
