@@ -86,9 +86,9 @@ def legacy_gate(of: Structure) -> Verdict:
         "persistence sum": of.persistence_sum,
         "silhouette": of.silhouette,
     }
-    reasons = [
-        f"{n} {seen[n]:.3g} is not above {LEGACY[n]:g}" for n in seen if not seen[n] > LEGACY[n]
-    ]
+    absent = [f"these clusters have no {name}" for name in seen if math.isnan(seen[name])]
+    low = [f"{n} {seen[n]:.3g} is not above {LEGACY[n]:g}" for n in seen if seen[n] <= LEGACY[n]]
+    reasons = absent + low
     if not of.noise_share < LIMITS.noise:
         reasons.append(f"noise {of.noise_share:.1%} is not below {LIMITS.noise:.0%}")
     return _verdict(reasons, "Passes the documented gate", "Fails the documented gate")

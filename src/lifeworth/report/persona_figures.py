@@ -92,7 +92,7 @@ def scatter(customers: pd.DataFrame, profiles: pd.DataFrame, currency: str) -> g
     figure = go.Figure()
     for name, colour in colours(profiles["persona_name"]).items():
         own = few[few["persona_name"] == name]
-        dots = go.Scattergl(
+        dots = go.Scatter(
             x=own["recency_days"],
             y=own["monetary_cents"] / 100,
             mode="markers",

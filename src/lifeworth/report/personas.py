@@ -260,7 +260,8 @@ def _months(evidence: PersonaEvidence, refits: pd.DataFrame) -> Section:
         "From month to month",
         "Personas fitted again at every cut-off, in the scales of the first, and matched to those "
         "before. Changed: customers whose persona the new fit alone changed, both models being "
-        "asked about the same day.",
+        "asked about the same day; K-Means begins at the personas before. Beside it what a fit "
+        "found anew would have changed, with its personas matched and unmatched.",
         "More than 15 % changed by the fit alone: what looks like customers moving is the model.",
     )
     rows: list[Row] = [
@@ -268,13 +269,14 @@ def _months(evidence: PersonaEvidence, refits: pd.DataFrame) -> Section:
             Cell(text=str(row["cutoff"])),
             Cell(text=number(int(row["personas"]))),
             Cell(text=share(float(row["changed"]))),
-            Cell(text=share(float(row["changed_raw"]))),
+            Cell(text=share(float(row["anew"]))),
+            Cell(text=share(float(row["anew_raw"]))),
             Cell(text=str(row["happened"])),
         ]
         for _, row in refits.iterrows()
     ]
-    head = ["Cut-off", "Personas", "Changed", "Before matching", "What happened"]
-    tables = {"": Grid(head=head, groups={"": rows}, words={0, 4})}
+    head = ["Cut-off", "Personas", "Changed", "Found anew", "Unmatched", "What happened"]
+    tables = {"": Grid(head=head, groups={"": rows}, words={0, 5})}
     if evidence.moved is not None:
         tables["Who went where, from the last cut-off but one"] = _moved_grid(evidence.moved)
     pictures = []

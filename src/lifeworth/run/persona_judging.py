@@ -16,7 +16,7 @@ from lifeworth.evaluate.persona_use import Usefulness, usefulness
 from lifeworth.evaluate.personas import Judgement, profiles
 from lifeworth.models.core import Membership
 from lifeworth.models.personas.fit import Found, Plan, found
-from lifeworth.models.personas.matching import migration, refit
+from lifeworth.models.personas.matching import migration, refit, refit_anew
 
 STABILITY, PERMUTED = 20, 19
 """Bootstrap samples, and permuted data: 19 is the fewest with which p can be .05."""
@@ -30,8 +30,9 @@ class Months(NamedTuple):
     Attributes
     ----------
     refits
-        cutoff, personas (how many), changed_raw, changed (share of customers whose label the refit
-        alone changed, before and after matching), happened (what the log says, in words).
+        cutoff, personas (how many), changed (share of customers whose persona the refit alone
+        changed), anew and anew_raw (the same of a fit that does not begin at the personas before:
+        matched, and unmatched), happened (what the log says, in words).
     shares
         cutoff, persona_name, share of customers.
     moved
@@ -86,7 +87,11 @@ def columns_of(fit: Found) -> pd.DataFrame:
 
 
 def over_time(plan: Plan, pairs: Pairs, seed: int) -> Months | None:
-    """Fit at the first cut-off and again at every other one; None where there is one cut-off."""
+    """Fit at the first cut-off and again at every other one; None where there is one cut-off.
+
+    The `plan` should make the choices of the fit that is judged: a policy that chose anew every
+    month would tell of its moods.
+    """
     if len(pairs) < 2:
         return None
     first = pairs[0][0]
@@ -95,6 +100,7 @@ def over_time(plan: Plan, pairs: Pairs, seed: int) -> Months | None:
     refits, shares = [], [_shares(first, before)]
     moved = pd.DataFrame()
     for history, _ in pairs[1:]:
+        anew = refit_anew(plan, personas, history, seed)
         again = refit(plan, personas, history, seed)
         personas = again.personas
         after = personas.score(history, 1).frame
@@ -105,8 +111,9 @@ def over_time(plan: Plan, pairs: Pairs, seed: int) -> Months | None:
             {
                 "cutoff": history.cutoff,
                 "personas": len(personas.ids),
-                "changed_raw": again.changed_raw,
                 "changed": again.changed,
+                "anew": anew.changed,
+                "anew_raw": anew.changed_raw,
                 "happened": _words(again.log),
             }
         )

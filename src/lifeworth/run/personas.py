@@ -88,10 +88,11 @@ def find(config: RunConfig, pairs: Pairs, step: Steps) -> Done:
             use = use_of(other, members, future, resampling)
             rows.append({"model": name, "personas": other.clusters.count} | flat(use))
     step("fitting again, cut-off by cut-off")
+    as_chosen = config.model.plan()._replace(find=own.fit.clusters.again)
     return Done(
         own=own,
         uses=pd.DataFrame(rows),
-        months=over_time(config.model.plan(), pairs, config.seed),
+        months=over_time(as_chosen, pairs, config.seed),
         verdict=gate(own.judgement),
         legacy=legacy_gate(own.judgement.structure),
         seconds=seconds,
@@ -121,8 +122,9 @@ def scorecard(config: RunConfig, tables: Tables, done: Done, cutoff: str) -> dic
         "seconds_fit": done.seconds,
     }
     if done.months is not None:
-        means = done.months.refits[["changed", "changed_raw"]].mean()
-        numbers |= {f"{name}_by_refit": float(means[name]) for name in means.index}
+        means = done.months.refits[["changed", "anew", "anew_raw"]].mean()
+        names = ("changed_by_refit", "changed_by_refit_anew", "changed_by_refit_anew_raw")
+        numbers |= dict(zip(names, map(float, means), strict=True))
     return {
         **{name: value for name, value in numbers.items() if not math.isnan(value)},
         "verdict": done.verdict.sentence,

@@ -59,6 +59,11 @@ def refit(plan: Plan, old: Personas, history: History, seed: int) -> Matched:
     """
     if old.kind == "kmeans":
         plan = plan._replace(find=partial(from_centres, centres=old.points))
+    return refit_anew(plan, old, history, seed)
+
+
+def refit_anew(plan: Plan, old: Personas, history: History, seed: int) -> Matched:
+    """Fit again in the space of `old`, as if nothing had been found before, and match."""
     new = found(plan, history, seed, old.space)
     before, after = old.labels(new.z), new.personas.labels(new.z)
     return match(old, new.personas, before, after)
