@@ -14,7 +14,8 @@ from lifeworth.run.main import run
 CONF = conf_folder()
 FILES = sorted(CONF.rglob("*.yaml"))
 EXPERIMENTS = sorted(p.stem for p in (CONF / "experiment").glob("*.yaml"))
-CAMPAIGNS = {e for e in EXPERIMENTS if e.startswith("uplift_")}  # tests/run/test_campaigns.py
+APART = ("uplift_", "personas_")  # tests/run/test_campaigns.py, tests/run/test_personas.py
+OTHERS = {e for e in EXPERIMENTS if e.startswith(APART)}
 OPTIONS = [
     f"{p.parent.name}={p.stem}" for p in FILES if p.parent != CONF and p.parent.name != "experiment"
 ]
@@ -80,7 +81,7 @@ def hasty(model: Any) -> Any:
     return replace(model, sampling=replace(model.sampling, **FEW))
 
 
-@pytest.mark.parametrize("experiment", sorted(set(EXPERIMENTS) - CAMPAIGNS))
+@pytest.mark.parametrize("experiment", sorted(set(EXPERIMENTS) - OTHERS))
 def test_every_experiment_runs(
     composed, experiment: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

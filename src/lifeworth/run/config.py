@@ -136,6 +136,35 @@ def is_uplift(recipe: object) -> bool:
     return type(recipe).__module__.startswith("lifeworth.models.uplift.")
 
 
+def is_persona(recipe: object) -> bool:
+    """Say whether a recipe makes personas."""
+    return type(recipe).__module__.startswith("lifeworth.models.personas.")
+
+
+def is_personas(config: RunConfig) -> bool:
+    """Say whether the model makes personas, which `run.personas` judges.
+
+    Raises
+    ------
+    InputError
+        If the run asks for something that personas have not, or compares a forecast with them.
+    """
+    if not is_persona(config.model):
+        given = [name for name, recipe in config.baselines.items() if is_persona(recipe)]
+        if given:
+            raise InputError(
+                f"baselines: {given[0]} makes personas, which forecast nothing, and "
+                f"model={config.names.model} does; choose a personas_... model, or leave it out"
+            )
+        return False
+    asked = {"segments": bool(config.segments), "seeds": config.seeds > 1}
+    for name in [name for name, there in asked.items() if there]:
+        raise InputError(
+            f"{name}: personas are not forecasts, whose scorecard {name} are of; leave it out"
+        )
+    return True
+
+
 def is_campaign(config: RunConfig) -> bool:
     """Say whether the data are a randomised campaign, which `run.campaigns` judges.
 

@@ -37,8 +37,13 @@ def left_by(verb: str, folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     Raises
     ------
     InputError
-        If one of them is not there, or the run is that of a campaign.
+        If one of them is not there, or the run is that of a campaign or of personas.
     """
+    if (folder / "personas.parquet").is_file():
+        raise InputError(
+            f"{verb}: {folder} is the run of personas, which say whom customers are like and not "
+            f"what they are worth; {folder / 'personas.parquet'} has the persona of each"
+        )
     missing = [n for n in ("scores.parquet", "scorecard.json") if not (folder / n).is_file()]
     if missing:
         raise InputError(

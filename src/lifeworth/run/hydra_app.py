@@ -25,7 +25,7 @@ def compose_and_run(words: list[str], conf: Path) -> int:
 def _job(composed: DictConfig) -> bool:
     """Run one job; return False if something given cannot be used, which has been said."""
     # Imported here, so that --help and a misspelt word answer at once.
-    from lifeworth.run.config import is_campaign, read
+    from lifeworth.run.config import is_campaign, is_personas, read
     from lifeworth.tables.errors import InputError
 
     chosen = HydraConfig.get()
@@ -34,6 +34,8 @@ def _job(composed: DictConfig) -> bool:
         config = read(dict(plain), dict(chosen.runtime.choices))
         if is_campaign(config):
             from lifeworth.run.campaigns import run
+        elif is_personas(config):
+            from lifeworth.run.personas import run
         else:
             from lifeworth.run.main import run
         run(config, Path(chosen.runtime.output_dir))

@@ -20,7 +20,7 @@ from lifeworth.tables.core import Tables
 REPORT = "report.html"
 
 FILES = ("scorecard.json", "scores.parquet", "params.json", "fitted")
-"""What `write` always leaves, beside the report."""
+"""What `write` leaves, beside the report; personas have no scores."""
 
 SEGMENTS, BACKTEST, CURVES = "segments.parquet", "backtest.parquet", "curves.parquet"
 DIFFERENCES, EXPLANATIONS = "differences.parquet", "explanations.parquet"
@@ -30,9 +30,14 @@ reasons."""
 OFFERS, POLICIES, TARGETING = "offers.parquet", "policies.parquet", "targeting.parquet"
 """What the run of a campaign leaves."""
 
+PERSONAS, PROFILES = "personas.parquet", "profiles.parquet"
+REFITS, MIGRATION, USES = "refits.parquet", "migration.parquet", "uses.parquet"
+"""What the run of personas leaves; the second line where there are several cut-offs, and always."""
+
 OPTIONAL = (
     *(SEGMENTS, BACKTEST, CURVES, DIFFERENCES, EXPLANATIONS),
     *(OFFERS, POLICIES, TARGETING),
+    *(PERSONAS, PROFILES, REFITS, MIGRATION, USES),
 )
 
 MONEY = ("expected_value", "value_sd", *QUANTILES, *IN_CENTS)
@@ -106,7 +111,7 @@ def curves(fitted: Fitted[Forecast]) -> pd.DataFrame | None:
 def write(
     folder: Path,
     card: dict[str, Any],
-    scores: pd.DataFrame,
+    scores: pd.DataFrame | None,
     fitted: Told,
     tables: Mapping[str, pd.DataFrame | None],
 ) -> None:
@@ -115,13 +120,15 @@ def write(
     Parameters
     ----------
     scores
-        As they are to be stored (`in_cents` for those of a forecast).
+        As they are to be stored (`in_cents` for those of a forecast); None of personas, which
+        have a table of their own.
     tables
         By file name (`OPTIONAL`).
     """
     folder.mkdir(parents=True, exist_ok=True)
     _write_json(folder / "scorecard.json", card)
-    scores.to_parquet(folder / "scores.parquet", index=False)
+    if scores is not None:
+        scores.to_parquet(folder / "scores.parquet", index=False)
     _write_json(
         folder / "params.json",
         {

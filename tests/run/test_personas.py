@@ -1,0 +1,125 @@
+"""`lifeworth run` with personas: what it leaves and says, and what it refuses."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lifeworth.asof.split import latest
+from lifeworth.models.store import load
+from lifeworth.run.cli import main
+from lifeworth.run.conf import conf_folder
+from lifeworth.run.hydra_app import compose_and_run
+from lifeworth.run.personas import run
+
+WORDS = (
+    "data=simulated",
+    "model=personas_default",
+    "model.min_cluster_size=40",
+    "split.horizon_days=90",
+    "resamples=20",
+)
+
+
+@pytest.fixture(scope="module")
+def config(composed, tmp_path_factory: pytest.TempPathFactory):
+    where = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    cuts = ["split.cuts=3", "split.window_days=null"]
+    return composed(*WORDS, *cuts, f"tracking_uri=sqlite:///{where}")
+
+
+@pytest.fixture(scope="module")
+def folder(config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    run(config, folder)
+    return folder
+
+
+def test_a_run_leaves_what_shops_and_notebooks_read(folder: Path) -> None:
+    left = {p.name for p in folder.iterdir()}
+    assert {"scorecard.json", "personas.parquet", "profiles.parquet", "fitted"} <= left
+    assert {"params.json", "report.html", "uses.parquet", "refits.parquet"} <= left
+    card = json.loads((folder / "scorecard.json").read_text())
+    people = pd.read_parquet(folder / "personas.parquet")
+    assert len(people) == card["customers"]
+    assert people.notna().all(axis=None)
+    assert {"customer_id", "persona", "name", "probability", "nearest"} <= set(people)
+    assert None not in card.values()
+    assert card["passed"] in (0.0, 1.0)
+    assert card["verdict"].startswith(("Use these", "Do not use these"))
+    assert 0 <= card["changed_by_refit"] < 0.5
+
+
+def test_profiles_and_moves_add_up(folder: Path) -> None:
+    card = json.loads((folder / "scorecard.json").read_text())
+    profiles = pd.read_parquet(folder / "profiles.parquet")
+    assert profiles["customers"].sum() == card["customers"]
+    assert profiles["value_share"].sum() == pytest.approx(1)
+    assert pd.read_parquet(folder / "migration.parquet")["customers"].sum() == card["customers"]
+    assert len(pd.read_parquet(folder / "refits.parquet")) == 2
+
+
+def test_the_report_has_its_figures_and_the_verdict(folder: Path) -> None:
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    for words in ("May they be used?", "Who they are", "What sets them apart", "Where they lie",
+                  "From month to month", "treemap", "heatmap", "scatter"):  # fmt: skip
+        assert words in page
+
+
+def test_the_kept_model_knows_new_customers(folder: Path, config) -> None:
+    history = latest(config.data.load())
+    told = load(folder / "fitted").score(history, 90).frame
+    assert len(told) >= len(pd.read_parquet(folder / "personas.parquet"))
+    assert np.isfinite(told["distance"]).all()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["data=simulated_campaign"], "learns from a store"),
+        (["segments=[country]"], "segments: personas are not forecasts"),
+        (["seeds=3"], "seeds: personas are not forecasts"),
+        (["model.features=[wealth,frequency]"], "model.features: there is no 'wealth'"),
+        (["model.most_noise=2"], "most_noise"),
+        (["model=btyd_bgnbd", "model@baselines.rate=personas_kmeans"], "makes personas"),
+    ],
+)
+def test_wrong_words_are_told_in_a_sentence(words, says, tmp_path: Path, capfd) -> None:
+    where = [f"hydra.run.dir={tmp_path}", f"tracking_uri=sqlite:///{tmp_path / 'm.db'}"]
+    given = ["data=simulated", "model=personas_default", *words]
+    named = {w.split("=")[0]: w for w in given}
+    assert compose_and_run([*named.values(), *where], conf_folder()) == 2
+    told = capfd.readouterr().err
+    assert says in told
+    assert "Traceback" not in told
+
+
+def test_verbs_for_forecasts_refuse_personas(folder: Path, capsys) -> None:
+    assert main(["export", "to=bundle", f"run={folder}"]) == 2
+    assert "is the run of personas" in capsys.readouterr().err
+
+
+def test_personas_of_online_retail_tell_what_the_next_90_days_bring(
+    composed, data_folder, tmp_path: Path
+) -> None:
+    """At most seven personas tell more of unseen log spend than 25 cells of a grid."""
+    config = composed(
+        "experiment=personas_online_retail",
+        "split.cuts=1",
+        "resamples=20",
+        f"data.folder={data_folder}",
+        f"tracking_uri=sqlite:///{tmp_path / 'mlflow.db'}",
+    )
+    card = run(config, tmp_path / "run")
+    uses = pd.read_parquet(tmp_path / "run" / "uses.parquet").set_index("model")
+    own, grid = uses.loc["personas_default"], uses.loc["personas_rfm_grid"]
+    assert card["passed"] == 1.0
+    assert own["personas"] <= 7
+    assert own["eta_squared"] > 0.32
+    assert own["auc"] > 0.785
+    assert own["eta_squared_unseen"] > grid["eta_squared_unseen"]
+    assert own["incremental_low"] > 0
+    assert grid["eta_squared"] == pytest.approx(0.315, abs=0.005)
+    assert grid["auc"] == pytest.approx(0.791, abs=0.002)
