@@ -1,0 +1,91 @@
+"""Lists of products: the best of sparse scores, with ties broken by the number of the product."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from jaxtyping import Float, Int
+
+from lifeworth.models.core import Ranking, fitted
+
+
+class Top(NamedTuple):
+    """The best products of each visit, best first; -1 and -inf after the end of a short list."""
+
+    product: Int[np.ndarray, "visits k"]
+    score: Float[np.ndarray, "visits k"]
+
+
+@fitted
+class Sparse:
+    """A sparse matrix as arrays that can be kept: compressed rows."""
+
+    indptr: Int[np.ndarray, " rows_and_one"]
+    indices: Int[np.ndarray, " entries"]
+    data: Float[np.ndarray, " entries"]
+    columns: int
+
+    def array(self) -> sp.csr_array:
+        """Return the matrix."""
+        shape = (len(self.indptr) - 1, self.columns)
+        return sp.csr_array((self.data, self.indices, self.indptr), shape=shape)
+
+
+def sparse(matrix: sp.csr_array) -> Sparse:
+    """Return what keeps a matrix."""
+    return Sparse(
+        indptr=matrix.indptr.astype(np.int64),
+        indices=matrix.indices.astype(np.int64),
+        data=matrix.data.astype(np.float64),
+        columns=int(matrix.shape[1]),
+    )
+
+
+def order_of(scores: sp.csr_array) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
+    """Return the entries of each row from best to worst, and their rows.
+
+    Equal scores are in the order of their columns.
+    """
+    row = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
+    return np.lexsort((scores.indices, -scores.data, row)), row
+
+
+def places_in_row(row: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+    """Return 0, 1, ... for the entries of each row, of sorted rows."""
+    return np.arange(len(row)) - np.searchsorted(row, row)
+
+
+def best(scores: sp.csr_array, k: int) -> sp.csr_array:
+    """Return the `k` best entries of each row, ties as in `order_of`."""
+    order, row = order_of(scores)
+    kept = np.sort(order[places_in_row(row) < k])
+    entries = (scores.data[kept], (row[kept], scores.indices[kept]))
+    return sp.csr_array(entries, shape=scores.shape)
+
+
+def top(scores: sp.csr_array, k: int) -> Top:
+    """Return the `k` products of the highest scores; a product without an entry is no candidate."""
+    order, row = order_of(scores)
+    place = places_in_row(row)
+    kept = place < k
+    shape = (scores.shape[0], k)
+    product, score = np.full(shape, -1, dtype=np.int64), np.full(shape, -np.inf)
+    product[row[kept], place[kept]] = scores.indices[order[kept]]
+    score[row[kept], place[kept]] = scores.data[order[kept]]
+    return Top(product, score)
+
+
+def ranking(visit_id: np.ndarray, product_id: np.ndarray, found: Top) -> Ranking:
+    """Return a list of products by id for each visit."""
+    visit, place = np.nonzero(found.product >= 0)
+    return Ranking(
+        frame=pd.DataFrame(
+            {
+                "visit_id": visit_id[visit].astype(object),
+                "rank": place + 1,
+                "product_id": product_id[found.product[visit, place]].astype(object),
+                "score": found.score[visit, place],
+            }
+        )
+    )
