@@ -1,13 +1,15 @@
 """Lists of products: the best of sparse scores, with ties broken by the number of the product."""
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from jaxtyping import Float, Int
 
-from lifeworth.models.core import Ranking, fitted
+from lifeworth.asof.baskets import Trails, refuse_other_catalogue
+from lifeworth.models.core import Ranking, Told, fitted
 
 
 class Top(NamedTuple):
@@ -89,3 +91,39 @@ def ranking(visit_id: np.ndarray, product_id: np.ndarray, found: Top) -> Ranking
             }
         )
     )
+
+
+PART = 1_000
+"""Visits that are scored together."""
+
+
+@runtime_checkable
+class Ranks(Told, Protocol):
+    """A fitted model that scores products for visits."""
+
+    @property
+    def product_id(self) -> np.ndarray:
+        """Return the catalogue the model learnt, sorted."""
+        ...
+
+    def scores(self, asked: Trails, k: int) -> sp.csr_array:
+        """Return visits by products, at least the `k` best that there are; higher is better.
+
+        A product without an entry is no candidate.
+        """
+        ...
+
+
+def parts(model: Ranks, asked: Trails, k: int) -> Iterator[tuple[Trails, sp.csr_array]]:
+    """Yield visits and their scores, PART visits at a time."""
+    refuse_other_catalogue(asked, model.product_id)
+    for first in range(0, asked.visits, PART):
+        own = asked.part(first, min(first + PART, asked.visits))
+        yield own, model.scores(own, k)
+
+
+def rank(model: Ranks, asked: Trails, k: int) -> Ranking:
+    """Return the `k` best products of each visit."""
+    found = [top(scores, k) for _, scores in parts(model, asked, k)]
+    whole = Top(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
+    return ranking(asked.visit_id, model.product_id, whole)
