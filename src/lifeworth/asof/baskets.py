@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 from lifeworth.tables.errors import InputError
 
-Numbers = Int[np.ndarray, " n"]
+Numbers = Int[np.ndarray, " _"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -22,8 +22,8 @@ from scipy.special import gammaln
 
 from lifeworth.evaluate.bootstrap import Interval, Resampling, intervals
 
-Numbers = Int[np.ndarray, " n"]
-Reals = Float[np.ndarray, " n"]
+Numbers = Int[np.ndarray, " _"]
+Reals = Float[np.ndarray, " _"]
 
 NEVER = 2**40
 """The place of what is no candidate."""
@@ -60,28 +60,17 @@ class Places:
 
 def places(scores: sp.csr_array, visit: Numbers, product: Numbers) -> Places:
     """Return where wanted products stand; `visit` ascending, `product` -1 for an unknown one."""
-    width = scores.shape[1]
-    row = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
-    order = np.lexsort((scores.indices, -scores.data, row))
-    key = row[order] * width + scores.indices[order]
-    value, place = scores.data[order], np.arange(len(row)) - scores.indptr[row]
-    new = np.append(True, (np.diff(row) != 0) | (np.diff(value) != 0))[: len(row)]
-    first = np.flatnonzero(new)
-    group = np.cumsum(new) - 1
-    size = np.diff(np.append(first, len(row)))
-    by_key = np.argsort(key)
-    sought = visit * width + product
-    found = np.searchsorted(key, sought, sorter=by_key)
-    entry = by_key[np.minimum(found, len(key) - 1)] if len(key) else np.zeros_like(found)
-    there = (product >= 0) & (key[entry] == sought) if len(key) else np.zeros(len(visit), bool)
-    if not len(key):
-        return Places(visit, *(np.full(len(visit), n) for n in (NEVER, NEVER, 1)))
-    return Places(
-        visit,
-        np.where(there, place[entry], NEVER),
-        np.where(there, place[first[group[entry]]], NEVER),
-        np.where(there, size[group[entry]], 1),
-    )
+    found = np.full((3, len(visit)), NEVER)
+    found[2] = 1
+    scores.sort_indices()
+    for n, (row, column) in enumerate(zip(visit, product, strict=True)):
+        own = slice(scores.indptr[row], scores.indptr[row + 1])
+        at = int(np.searchsorted(scores.indices[own], column))
+        if own.start + at < own.stop and scores.indices[own.start + at] == column:
+            size, value = scores.data[own], scores.data[own.start + at]
+            above, level = int((size > value).sum()), size == value
+            found[:, n] = above + int(level[:at].sum()), above, int(level.sum())
+    return Places(visit, *found)
 
 
 def joined(parts: list[Places]) -> Places:

@@ -44,7 +44,7 @@ def sparse(matrix: sp.csr_array) -> Sparse:
     )
 
 
-def order_of(scores: sp.csr_array) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
+def order_of(scores: sp.csr_array) -> tuple[Int[np.ndarray, " _"], Int[np.ndarray, " _"]]:
     """Return the entries of each row from best to worst, and their rows.
 
     Equal scores are in the order of their columns.
@@ -53,28 +53,41 @@ def order_of(scores: sp.csr_array) -> tuple[Int[np.ndarray, " n"], Int[np.ndarra
     return np.lexsort((scores.indices, -scores.data, row)), row
 
 
-def places_in_row(row: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+def places_in_row(row: Int[np.ndarray, " _"]) -> Int[np.ndarray, " _"]:
     """Return 0, 1, ... for the entries of each row, of sorted rows."""
     return np.arange(len(row)) - np.searchsorted(row, row)
 
 
+def likely(scores: sp.csr_array, k: int) -> sp.csr_array:
+    """Return the entries of each row that are no less than its k-th best: k, and ties with it."""
+    kept = np.ones(scores.nnz, dtype=np.bool_)
+    for row in np.flatnonzero(np.diff(scores.indptr) > k):
+        own = slice(scores.indptr[row], scores.indptr[row + 1])
+        size = scores.data[own]
+        kept[own] = size >= np.partition(size, len(size) - k)[len(size) - k]
+    ahead = np.append(0, np.cumsum(kept))[scores.indptr]
+    return sp.csr_array((scores.data[kept], scores.indices[kept], ahead), shape=scores.shape)
+
+
 def best(scores: sp.csr_array, k: int) -> sp.csr_array:
     """Return the `k` best entries of each row, ties as in `order_of`."""
-    order, row = order_of(scores)
+    found = likely(scores, k)
+    order, row = order_of(found)
     kept = np.sort(order[places_in_row(row) < k])
-    entries = (scores.data[kept], (row[kept], scores.indices[kept]))
+    entries = (found.data[kept], (row[kept], found.indices[kept]))
     return sp.csr_array(entries, shape=scores.shape)
 
 
 def top(scores: sp.csr_array, k: int) -> Top:
     """Return the `k` products of the highest scores; a product without an entry is no candidate."""
-    order, row = order_of(scores)
+    found = likely(scores, k)
+    order, row = order_of(found)
     place = places_in_row(row)
     kept = place < k
     shape = (scores.shape[0], k)
     product, score = np.full(shape, -1, dtype=np.int64), np.full(shape, -np.inf)
-    product[row[kept], place[kept]] = scores.indices[order[kept]]
-    score[row[kept], place[kept]] = scores.data[order[kept]]
+    product[row[kept], place[kept]] = found.indices[order[kept]]
+    score[row[kept], place[kept]] = found.data[order[kept]]
     return Top(product, score)
 
 

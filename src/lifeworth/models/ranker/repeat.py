@@ -8,7 +8,7 @@ from pydantic import PositiveFloat, PositiveInt
 from lifeworth.asof.baskets import Trails, spread
 from lifeworth.models.core import Parameter, fitted, recipe
 
-Numbers = Int[np.ndarray, " n"]
+Numbers = Int[np.ndarray, " _"]
 Table = Float[np.ndarray, "back times"]
 
 

@@ -12,8 +12,8 @@ from lifeworth.asof.baskets import Trails, spread
 from lifeworth.models.core import Parameter, fitted, recipe
 from lifeworth.models.ranking import places_in_row
 
-Numbers = Int[np.ndarray, " n"]
-Reals = Float[np.ndarray, " n"]
+Numbers = Int[np.ndarray, " _"]
+Reals = Float[np.ndarray, " _"]
 
 
 @recipe
