@@ -11,7 +11,7 @@ from lifeworth.engines.device import Platform, Precision
 from lifeworth.models.core import Recipe
 from lifeworth.run.words import Words, checked, complaint
 from lifeworth.tables.errors import InputError
-from lifeworth.tables.sources import CAMPAIGNS
+from lifeworth.tables.sources import CAMPAIGNS, VISITS
 from lifeworth.tables.sources.shape import Source
 
 Days = Annotated[int, Field(ge=1, le=3_653)]
@@ -62,6 +62,15 @@ class CampaignRules(Words):
     frequency: str
 
 
+class RankingRules(Words):
+    """How lists of products are judged and shown (conf/run.yaml says what each means)."""
+
+    lengths: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+    at: PositiveInt
+    visits: PositiveInt | None
+    examples: Annotated[int, Field(ge=0, le=100)]
+
+
 class Names(Words):
     """What was chosen, by name."""
 
@@ -90,6 +99,7 @@ class RunConfig(BaseModel):
     segments: tuple[str, ...]
     tiers: Tiers
     campaign: CampaignRules
+    ranking: RankingRules
     tracking_uri: str | None
     composed: dict[str, Any]
 
@@ -122,6 +132,7 @@ def read(composed: dict[str, Any], choices: dict[str, str | None]) -> RunConfig:
         "hardware": checked("hardware", Hardware, fields.pop("hardware")),
         "tiers": checked("tiers", Tiers, fields.pop("tiers")),
         "campaign": checked("campaign", CampaignRules, fields.pop("campaign")),
+        "ranking": checked("ranking", RankingRules, fields.pop("ranking")),
         "model": model,
         "baselines": _called(names, {k: b for k, b in baselines.items() if b != model}),
     }
@@ -156,6 +167,34 @@ def is_campaign(config: RunConfig) -> bool:
             f"choose data={', data='.join(CAMPAIGNS)}"
         )
     return data in CAMPAIGNS
+
+
+def is_ranker(recipe: object) -> bool:
+    """Say whether a recipe learns from visits which products come next."""
+    rooms = ("lifeworth.models.ranker.", "lifeworth.models.basket.")
+    return type(recipe).__module__.startswith(rooms)
+
+
+def is_ranking(config: RunConfig) -> bool:
+    """Say whether the data are visits, whose lists `run.rankings` judges.
+
+    Raises
+    ------
+    InputError
+        If the model learns from another kind of data.
+    """
+    data, model = config.names.data, config.names.model
+    if data in VISITS and not is_ranker(config.model):
+        raise InputError(
+            f"data={data} are visits, and model={model} ranks no products; "
+            "choose model=ranker_vsknn or another ranker_... or basket_... model"
+        )
+    if data not in VISITS and is_ranker(config.model):
+        raise InputError(
+            f"model={model} learns from visits which products come next, and data={data} has none; "
+            f"choose data={', data='.join(VISITS)}"
+        )
+    return data in VISITS
 
 
 def build(where: str, node: dict[str, Any]) -> Any:

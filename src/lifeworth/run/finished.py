@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from lifeworth.run.compare import runs
+from lifeworth.run.outputs import RECOMMENDATIONS
 from lifeworth.tables.errors import InputError
 
 
@@ -37,8 +38,13 @@ def left_by(verb: str, folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     Raises
     ------
     InputError
-        If one of them is not there, or the run is that of a campaign.
+        If one of them is not there, or the run is that of a campaign or a ranking.
     """
+    if (folder / RECOMMENDATIONS).is_file():
+        raise InputError(
+            f"{verb}: {folder} is the run of a ranking, which says what to show and not what "
+            f"customers are worth; read its lists from {folder / RECOMMENDATIONS}"
+        )
     missing = [n for n in ("scores.parquet", "scorecard.json") if not (folder / n).is_file()]
     if missing:
         raise InputError(

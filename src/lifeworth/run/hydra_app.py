@@ -25,14 +25,16 @@ def compose_and_run(words: list[str], conf: Path) -> int:
 def _job(composed: DictConfig) -> bool:
     """Run one job; return False if something given cannot be used, which has been said."""
     # Imported here, so that --help and a misspelt word answer at once.
-    from lifeworth.run.config import is_campaign, read
+    from lifeworth.run.config import is_campaign, is_ranking, read
     from lifeworth.tables.errors import InputError
 
     chosen = HydraConfig.get()
     try:
         plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
         config = read(dict(plain), dict(chosen.runtime.choices))
-        if is_campaign(config):
+        if is_ranking(config):
+            from lifeworth.run.rankings import run
+        elif is_campaign(config):
             from lifeworth.run.campaigns import run
         else:
             from lifeworth.run.main import run

@@ -20,7 +20,7 @@ from lifeworth.tables.core import Tables
 REPORT = "report.html"
 
 FILES = ("scorecard.json", "scores.parquet", "params.json", "fitted")
-"""What `write` always leaves, beside the report."""
+"""What `write` leaves, beside the report; of a ranking no scores.parquet."""
 
 SEGMENTS, BACKTEST, CURVES = "segments.parquet", "backtest.parquet", "curves.parquet"
 DIFFERENCES, EXPLANATIONS = "differences.parquet", "explanations.parquet"
@@ -30,9 +30,12 @@ reasons."""
 OFFERS, POLICIES, TARGETING = "offers.parquet", "policies.parquet", "targeting.parquet"
 """What the run of a campaign leaves."""
 
+RECOMMENDATIONS, MEASURES = "recommendations.parquet", "measures.parquet"
+"""What the run of a ranking leaves; it leaves no scores.parquet."""
+
 OPTIONAL = (
     *(SEGMENTS, BACKTEST, CURVES, DIFFERENCES, EXPLANATIONS),
-    *(OFFERS, POLICIES, TARGETING),
+    *(OFFERS, POLICIES, TARGETING, RECOMMENDATIONS, MEASURES),
 )
 
 MONEY = ("expected_value", "value_sd", *QUANTILES, *IN_CENTS)
@@ -106,7 +109,7 @@ def curves(fitted: Fitted[Forecast]) -> pd.DataFrame | None:
 def write(
     folder: Path,
     card: dict[str, Any],
-    scores: pd.DataFrame,
+    scores: pd.DataFrame | None,
     fitted: Told,
     tables: Mapping[str, pd.DataFrame | None],
 ) -> None:
@@ -115,13 +118,14 @@ def write(
     Parameters
     ----------
     scores
-        As they are to be stored (`in_cents` for those of a forecast).
+        As they are to be stored (`in_cents` for those of a forecast); None for none.
     tables
         By file name (`OPTIONAL`).
     """
     folder.mkdir(parents=True, exist_ok=True)
     _write_json(folder / "scorecard.json", card)
-    scores.to_parquet(folder / "scores.parquet", index=False)
+    if scores is not None:
+        scores.to_parquet(folder / "scores.parquet", index=False)
     _write_json(
         folder / "params.json",
         {

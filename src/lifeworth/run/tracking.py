@@ -51,7 +51,7 @@ def _keep(client: MlflowClient, config: RunConfig, card: dict[str, Any], folder:
         for metrics in _epochs(folder / CURVES, started):
             client.log_batch(run_id, metrics=metrics)
         for name in (*FILES, *OPTIONAL, REPORT):
-            if name not in OPTIONAL or (folder / name).exists():
+            if (folder / name).exists():
                 client.log_artifact(run_id, str(folder / name))
 
 
