@@ -15,6 +15,7 @@ CONF = conf_folder()
 FILES = sorted(CONF.rglob("*.yaml"))
 EXPERIMENTS = sorted(p.stem for p in (CONF / "experiment").glob("*.yaml"))
 CAMPAIGNS = {e for e in EXPERIMENTS if e.startswith("uplift_")}  # tests/run/test_campaigns.py
+RANKINGS = {e for e in EXPERIMENTS if e.startswith(("ranker_", "basket_"))}  # test_rankings.py
 OPTIONS = [
     f"{p.parent.name}={p.stem}" for p in FILES if p.parent != CONF and p.parent.name != "experiment"
 ]
@@ -77,7 +78,7 @@ def hasty(model: Any) -> Any:
     return replace(model, sampling=replace(model.sampling, **FEW))
 
 
-@pytest.mark.parametrize("experiment", sorted(set(EXPERIMENTS) - CAMPAIGNS))
+@pytest.mark.parametrize("experiment", sorted(set(EXPERIMENTS) - CAMPAIGNS - RANKINGS))
 def test_every_experiment_runs(
     composed, experiment: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -59,6 +59,7 @@ def test_out_of_stock_is_out() -> None:
 
 def test_a_stricter_guardrail_shows_fewer_then_none() -> None:
     """An upper end of distraction of 11 and then of 40 times what is expected."""
+
     def shown(times: float) -> list[str]:
         high = (EXAMPLE["distraction_risk"] * times).clip(upper=1)
         found = complete(EXAMPLE.assign(distraction_high=high), RULES)

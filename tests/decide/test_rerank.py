@@ -140,7 +140,11 @@ def test_no_list_within_the_caps_is_worth_more() -> None:
 
 def test_greedy_can_lose_half() -> None:
     """One product takes the place of two others."""
-    scores, category, seller = np.array([1.0, 0.999, 0.999]), np.array([0, 0, 1]), np.array([0, 1, 0])
+    scores, category, seller = (
+        np.array([1.0, 0.999, 0.999]),
+        np.array([0, 0, 1]),
+        np.array([0, 1, 0]),
+    )
     best = best_list(scores, category, seller, Caps(2, 1, 1))
     assert sorted(best.rows) == [1, 2]
     assert not best.greedy

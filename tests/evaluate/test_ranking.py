@@ -76,7 +76,10 @@ def test_parts_join_to_the_whole() -> None:
     scores = sp.csr_array(rng.integers(0, 4, (6, 8)).astype(float))
     visit, product = np.repeat(np.arange(6), 2), rng.integers(-1, 8, 12)
     whole = places(scores, visit, product)
-    halves = [places(scores[:3], visit[:6], product[:6]), places(scores[3:], visit[:6], product[6:])]
+    halves = [
+        places(scores[:3], visit[:6], product[:6]),
+        places(scores[3:], visit[:6], product[6:]),
+    ]
     both = joined(halves)
     for name in ("visit", "place", "above", "tied"):
         np.testing.assert_array_equal(getattr(both, name), getattr(whole, name))

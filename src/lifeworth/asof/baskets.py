@@ -113,8 +113,8 @@ def refuse_other_catalogue(asked: Trails, product_id: np.ndarray) -> None:
     """Refuse trails whose products are numbered otherwise than those a model learnt from."""
     if not np.array_equal(asked.product_id, product_id):
         raise InputError(
-            f"ranking: these visits are numbered by a catalogue of {asked.products:,} products, the "
-            f"model by one of {len(product_id):,}; number them by the model's product_id"
+            f"ranking: these visits are numbered by a catalogue of {asked.products:,} products, "
+            f"the model by one of {len(product_id):,}; number them by the model's product_id"
         )
 
 

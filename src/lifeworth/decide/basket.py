@@ -1,10 +1,11 @@
 """What to offer beside a cart, and whether to offer anything: the guardrail of the checkout.
 
-An offer i brings d_i = p_attach margin; it distracts, and costs lambda times its distraction, where
-lambda = p_base x margin of the order at stake. Shown are the offers of the greatest total d - lambda
-x distraction, within the size and the cap per category. That alone keeps the guardrail, sum(d) -
-lambda sum(distraction) > 0, since an offer that is worth less than it costs is never shown. Where
-distraction is uncertain, the guardrail takes its upper ends: fewer are shown, then none.
+An offer i brings d_i = p_attach x margin. It distracts, and costs lambda times its distraction,
+where lambda = p_base x margin of the order at stake. Shown are the offers whose total of d - lambda
+x distraction is the greatest, within the size and the cap per category. That alone keeps the
+guardrail, sum(d) - lambda sum(distraction) > 0, since an offer that is worth less than it costs is
+never shown. Where distraction is uncertain, the guardrail takes its upper ends: fewer are shown,
+then none.
 """
 
 from dataclasses import dataclass
@@ -186,9 +187,7 @@ def _best(net: np.ndarray, group: np.ndarray, limits: _Limits) -> np.ndarray:
     return order[number < limits.category][: limits.size]
 
 
-def _guarded(
-    net: np.ndarray, guard: np.ndarray, group: np.ndarray, limits: _Limits
-) -> np.ndarray:
+def _guarded(net: np.ndarray, guard: np.ndarray, group: np.ndarray, limits: _Limits) -> np.ndarray:
     """Return the rows of the greatest total whose guard is above 0, none if there are none.
 
     A knapsack with a price, solved exactly by HiGHS; it is needed only where the best list without
@@ -200,7 +199,7 @@ def _guarded(
     least = STRICT * float(np.abs(guard).sum())
     member = sp.csr_array((np.ones(n), (group, np.arange(n))))
     rows = sp.vstack([sp.csr_array(np.ones((1, n))), member, sp.csr_array(-guard[None, :])])
-    upper = np.r_[limits.size, np.full(member.shape[0], limits.category), -least]
+    upper = np.r_[limits.size, np.full(int(group.max()) + 1, limits.category), -least]
     found = milp(
         -net,
         constraints=LinearConstraint(sp.csr_array(rows), ub=upper),
@@ -227,9 +226,7 @@ def _check(candidates: pd.DataFrame, rules: CartRules) -> None:
     needed = [*COLUMNS, *(["category"] if rules.per_category is not None else [])]
     absent = [c for c in needed if c not in candidates]
     if absent:
-        raise InputError(
-            f"cart: there is no column '{absent[0]}'; it has {', '.join(candidates)}"
-        )
+        raise InputError(f"cart: there is no column '{absent[0]}'; it has {', '.join(candidates)}")
     for name in (*COLUMNS[1:], "distraction_high"):
         if name not in candidates:
             continue

@@ -33,7 +33,7 @@ class Caps(NamedTuple):
 
 
 class Best(NamedTuple):
-    """Rows of the best list, best first; `greedy` says that taking the best first is proven best."""
+    """Rows of the best list, best first; `greedy`: taking the best first is proven best."""
 
     rows: Some
     greedy: bool
@@ -103,7 +103,9 @@ class _Flow:
         self.close = CLOSE * float(scores[order[0]])
         self.queue: dict[tuple[int, int], list[int]] = {}
         most = min(caps)
-        for row, *pair in zip(order.tolist(), of_category.tolist(), of_seller.tolist(), strict=True):
+        for row, *pair in zip(
+            order.tolist(), of_category.tolist(), of_seller.tolist(), strict=True
+        ):
             own = self.queue.setdefault((pair[0], pair[1]), [])
             if len(own) < most:  # more of one pair are never listed
                 own.append(row)
@@ -124,7 +126,7 @@ class _Flow:
 
     def _grow(self) -> bool:
         """List one product more along the longest path, if that is worth anything."""
-        to_category, to_seller, before_seller, before_category = self._longest()
+        _, to_seller, before_seller, before_category = self._longest()
         ends = np.where(self.left_seller > 0, to_seller, -np.inf)
         s = int(ends.argmax())
         if ends[s] <= self.close:

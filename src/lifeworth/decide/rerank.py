@@ -1,7 +1,8 @@
-"""Candidates into the list to show: worth in money, caps, and why each of the others is not in it."""
+"""Candidates into the list to show: worth in money, caps, and why the others are not in it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -126,7 +127,7 @@ def _visits(frame: pd.DataFrame) -> Iterator[slice]:
     """Yield the rows of each visit, of a frame sorted by visit."""
     codes = pd.factorize(frame["visit_id"])[0]
     edges = np.append(np.flatnonzero(np.diff(codes, prepend=-1)), len(frame))
-    yield from (slice(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True))
+    yield from (slice(int(a), int(b)) for a, b in pairwise(edges))
 
 
 def _one(own: pd.DataFrame, caps: ListCaps) -> tuple[np.ndarray, np.ndarray]:
@@ -153,9 +154,7 @@ def _codes(own: pd.DataFrame, name: str, cap: int | None) -> np.ndarray:
     return pd.factorize(own[name])[0].astype(np.int64)
 
 
-def _reasons(
-    score: np.ndarray, group: Sequence[np.ndarray], best: Best, caps: Caps
-) -> np.ndarray:
+def _reasons(score: np.ndarray, group: Sequence[np.ndarray], best: Best, caps: Caps) -> np.ndarray:
     """Return which limits a candidate would break if it were added to the list.
 
     A full list is named where no cap is broken, or the candidate is worth no more than all shown.
@@ -172,7 +171,12 @@ def _reasons(
 
 
 def _checked(candidates: pd.DataFrame, caps: ListCaps) -> pd.DataFrame:
-    needed = ["visit_id", "product_id", *NUMBERS, *(n for n, cap in _kinds(caps) if cap is not None)]
+    needed = [
+        "visit_id",
+        "product_id",
+        *NUMBERS,
+        *(n for n, cap in _kinds(caps) if cap is not None),
+    ]
     absent = [c for c in needed if c not in candidates]
     if absent:
         raise InputError(

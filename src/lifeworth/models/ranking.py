@@ -1,7 +1,7 @@
 """Lists of products: the best of sparse scores, with ties broken by the number of the product."""
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -34,13 +34,18 @@ class Sparse:
         return sp.csr_array((self.data, self.indices, self.indptr), shape=shape)
 
 
+def shape_of(matrix: sp.csr_array) -> tuple[int, int]:
+    """Return rows and columns, which a csr_array always has."""
+    return cast("tuple[int, int]", matrix.shape)
+
+
 def sparse(matrix: sp.csr_array) -> Sparse:
     """Return what keeps a matrix."""
     return Sparse(
         indptr=matrix.indptr.astype(np.int64),
         indices=matrix.indices.astype(np.int64),
         data=matrix.data.astype(np.float64),
-        columns=int(matrix.shape[1]),
+        columns=shape_of(matrix)[1],
     )
 
 
@@ -49,7 +54,7 @@ def order_of(scores: sp.csr_array) -> tuple[Int[np.ndarray, " _"], Int[np.ndarra
 
     Equal scores are in the order of their columns.
     """
-    row = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
+    row = np.repeat(np.arange(shape_of(scores)[0]), np.diff(scores.indptr))
     return np.lexsort((scores.indices, -scores.data, row)), row
 
 
@@ -84,7 +89,7 @@ def top(scores: sp.csr_array, k: int) -> Top:
     order, row = order_of(found)
     place = places_in_row(row)
     kept = place < k
-    shape = (scores.shape[0], k)
+    shape = (shape_of(scores)[0], k)
     product, score = np.full(shape, -1, dtype=np.int64), np.full(shape, -np.inf)
     product[row[kept], place[kept]] = found.indices[order[kept]]
     score[row[kept], place[kept]] = found.data[order[kept]]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -74,7 +75,9 @@ class RankingEvidence:
     def document(self) -> Document:
         """Return what stands on the page."""
         tiles = [("Visits", Cell(text=number(self.visits)))]
-        tiles += [(f"{t} at {self.at}", _cell(self.one(self.model, n))) for n, t in MEASURES.items()]
+        tiles += [
+            (f"{t} at {self.at}", _cell(self.one(self.model, n))) for n, t in MEASURES.items()
+        ]
         made = [_models(self), _differences(self), _lengths(self), _examples(self)]
         return Document(
             title=self.title,
@@ -203,19 +206,16 @@ def _examples(evidence: RankingEvidence) -> Section | None:
         "what came next; it is bold where the list of the table's length holds it.",
         "Lists that are the same for everybody: the model does not listen.",
     )
-    rows: list[Row] = []
-    for row in evidence.examples.itertuples():
-        rows.append(
-            [
-                Cell(text=str(row.visit_id)),
-                Cell(text=str(row.touched)),
-                Cell(text=_said(row.list)),
-                Cell(text=_said(row.wanted), strong=bool(set(row.wanted) & set(row.list))),
-            ]
-        )
+    rows = [_example(row) for row in evidence.examples.to_dict("records")]
     head = ["Visit", "Touched", "Would be shown", "Came next"]
     grid = Grid(head=head, groups={"": rows}, words={0, 1, 2, 3})
     return Section(anchor="examples", words=words, tables={"": grid})
+
+
+def _example(row: dict[Any, Any]) -> Row:
+    hit = bool(set(row["wanted"]) & set(row["list"]))
+    words = [row["visit_id"], row["touched"], _said(row["list"])]
+    return [*(Cell(text=text) for text in words), Cell(text=_said(row["wanted"]), strong=hit)]
 
 
 def _said(products: Sequence[str], most: int = 8) -> str:

@@ -20,9 +20,7 @@ def customers(*baskets: list[str]) -> Trails:
         for place, word in enumerate(words)
         for letter in word
     ]
-    return trails(
-        pd.DataFrame(rows, columns=["visit_id", "place", "product_id", "kind"]), LETTERS
-    )
+    return trails(pd.DataFrame(rows, columns=["visit_id", "place", "product_id", "kind"]), LETTERS)
 
 
 def listed(model, asked: Trails, k: int = 6) -> str:

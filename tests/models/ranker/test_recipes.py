@@ -56,9 +56,7 @@ def knn_by_loops(r: VsKnn, learnt: list[str], word: str) -> np.ndarray:
 
 @pytest.mark.parametrize("recent", [3, 50])
 def test_vsknn_is_what_loops_find(recent: int) -> None:
-    recipe = VsKnn(
-        neighbours=4, recent=recent, decay=0.7, rarity=1.5, ageing=0.8, nearness=0.4
-    )
+    recipe = VsKnn(neighbours=4, recent=recent, decay=0.7, rarity=1.5, ageing=0.8, nearness=0.4)
     learnt = random_words(1, 25)
     model = recipe.fit(walks(*learnt), 0)
     for word in random_words(2, 30):

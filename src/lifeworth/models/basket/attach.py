@@ -7,7 +7,7 @@ from pydantic import PositiveFloat, PositiveInt
 
 from lifeworth.asof.baskets import Trails
 from lifeworth.models.core import Parameter, fitted, recipe
-from lifeworth.models.ranking import Sparse, best, sparse
+from lifeworth.models.ranking import Sparse, best, shape_of, sparse
 
 
 @recipe
@@ -36,7 +36,7 @@ class Attach:
         del seed  # nothing is random
         held = baskets_of(visits)
         count = np.asarray(held.sum(axis=0)).ravel()
-        share = count / held.shape[0]
+        share = count / max(len(held.indptr) - 1, 1)
         pairs = (held.T @ held).tocoo()
         both = (pairs.row != pairs.col) & (pairs.data >= self.least)
         j, i, n = pairs.row[both], pairs.col[both], pairs.data[both]
@@ -125,5 +125,5 @@ def _last_basket(asked: Trails) -> sp.csr_array:
 
 def _inside(cart: sp.csr_array, row: np.ndarray, column: np.ndarray) -> np.ndarray:
     there = cart.tocoo()
-    width = cart.shape[1]
+    width = shape_of(cart)[1]
     return np.isin(row * width + column, there.row.astype(np.int64) * width + there.col)

@@ -72,7 +72,7 @@ class Shared(NamedTuple):
     visit: Numbers
     likeness: Reals
     place: Numbers
-    """Where the neighbour touched the shared product that was touched last by who is asked about."""
+    """Where the neighbour touched the product of those shared that the asked touched last."""
 
 
 @fitted

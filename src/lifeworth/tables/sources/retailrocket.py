@@ -1,5 +1,6 @@
 """RetailRocket: views of an online shop, as sessions (COTREC's split) or by customer."""
 
+import itertools
 import re
 from datetime import datetime
 from typing import ClassVar, Literal
@@ -128,7 +129,7 @@ def _numbers(prefix: object) -> np.ndarray:
 
 def _same_session(prefixes: list[np.ndarray]) -> np.ndarray:
     """Return a number for each session: a beginning follows the one that is an item longer."""
-    pairs = zip(prefixes[:-1], prefixes[1:], strict=True)
+    pairs = itertools.pairwise(prefixes)
     new = [not np.array_equal(longer[:-1], shorter) for longer, shorter in pairs]
     return np.cumsum([0, *new])
 
@@ -144,7 +145,8 @@ def _customers(folder: str | None) -> Visits:
             "kind": acts["kind"].to_numpy(),
         }
     )
-    wanted = pd.DataFrame({"visit_id": _product(buys["user"]), "product_id": _product(buys["item"])})
+    bought = _product(buys["user"]), _product(buys["item"])
+    wanted = pd.DataFrame(dict(zip(("visit_id", "product_id"), bought, strict=True)))
     known = wanted[wanted["visit_id"].isin(train["visit_id"])].reset_index(drop=True)
     asked = train[train["visit_id"].isin(known["visit_id"])]
     ids = asked["visit_id"].unique()
