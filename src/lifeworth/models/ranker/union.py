@@ -1,4 +1,4 @@
-"""A union of retrievers, whose candidates are ranked by a conditional logit learnt on later visits."""
+"""A union of retrievers; a conditional logit learnt on later visits ranks their candidates."""
 
 from dataclasses import replace
 from typing import Annotated
@@ -43,8 +43,8 @@ class Union:
     """What each retriever finds, ranked by weights learnt on the latest visits.
 
     The retrievers learn from the earlier visits, and are asked what the latest touch next, after
-    beginnings drawn at random; the weights are those under which what came next is likeliest. Then the
-    retrievers learn from all visits. A score is the chance that the product comes next.
+    beginnings drawn at random; the weights are those under which what came next is likeliest. Then
+    the retrievers learn from all visits. A score is the chance that the product comes next.
 
     Attributes
     ----------
@@ -77,8 +77,8 @@ class Union:
         inside = np.bincount(row[chosen], minlength=asked.visits) > 0
         if inside.sum() < FEWEST:
             raise InputError(
-                f"ranker_union: of {asked.visits:,} held-out beginnings, {int(inside.sum()):,} went "
-                f"on with a candidate; weights need {FEWEST} or more, so give more visits, or a "
+                f"ranker_union: of {asked.visits:,} held-out beginnings, {int(inside.sum()):,} "
+                f"went on with a candidate; weights need {FEWEST} or more, so give more visits, or a "
                 "larger model.held_out"
             )
         own = inside[row]
@@ -183,9 +183,7 @@ class Blend:
     def parameters(self) -> list[Parameter]:
         """Return the weights, with the standard errors of the conditional logit."""
         meanings = [text.format(s) for s in SOURCES for text in MEANINGS.values()]
-        told = zip(
-            NAMES, self.beta, self.error, [*meanings, *BESIDE.values()], strict=True
-        )
+        told = zip(NAMES, self.beta, self.error, [*meanings, *BESIDE.values()], strict=True)
         return [
             Parameter(name, float(b), float(e), float(b - 1.96 * e), float(b + 1.96 * e), meaning)
             for name, b, e, meaning in told
@@ -198,7 +196,9 @@ class Blend:
     def notes(self) -> tuple[str, ...]:
         """Return how often the candidates held what came next."""
         return (
-            f"Of held-out beginnings, {self.inside:.1%} went on with a candidate.".replace("%", " %"),
+            f"Of held-out beginnings, {self.inside:.1%} went on with a candidate.".replace(
+                "%", " %"
+            ),
             *self.neighbours.notes(),
         )
 
