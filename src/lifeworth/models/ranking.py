@@ -55,7 +55,8 @@ def order_of(scores: sp.csr_array) -> tuple[Int[np.ndarray, " _"], Int[np.ndarra
     Equal scores are in the order of their columns.
     """
     row = np.repeat(np.arange(shape_of(scores)[0]), np.diff(scores.indptr))
-    return np.lexsort((scores.indices, -np.asarray(scores.data), row)), row
+    falling = np.negative(scores.data)
+    return np.lexsort((scores.indices, falling, row)), row
 
 
 def places_in_row(row: Int[np.ndarray, " _"]) -> Int[np.ndarray, " _"]:

@@ -77,8 +77,8 @@ class Union:
         inside = np.bincount(row[chosen], minlength=asked.visits) > 0
         if inside.sum() < FEWEST:
             raise InputError(
-                f"ranker_union: of {asked.visits:,} held-out beginnings, {int(inside.sum()):,} "
-                f"went on with a candidate; weights need {FEWEST} or more, so give more visits, or a "
+                f"ranker_union: {int(inside.sum()):,} of {asked.visits:,} held-out beginnings went "
+                f"on with a candidate; weights need {FEWEST} or more, so give more visits, or a "
                 "larger model.held_out"
             )
         own = inside[row]
