@@ -14,7 +14,8 @@ from lifeworth.run.main import run
 CONF = conf_folder()
 FILES = sorted(CONF.rglob("*.yaml"))
 EXPERIMENTS = sorted(p.stem for p in (CONF / "experiment").glob("*.yaml"))
-APART = ("uplift_", "personas_")  # tests/run/test_campaigns.py, tests/run/test_personas.py
+APART = ("uplift_", "personas_", "ranker_", "basket_")
+"""Experiments of other pipelines, which tests/run runs: campaigns, personas, rankings."""
 OTHERS = {e for e in EXPERIMENTS if e.startswith(APART)}
 OPTIONS = [
     f"{p.parent.name}={p.stem}" for p in FILES if p.parent != CONF and p.parent.name != "experiment"

@@ -199,6 +199,35 @@ class Forecast:
     draws: Callable[[slice], Draws]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ranking:
+    """What to show to each visit, best first.
+
+    Attributes
+    ----------
+    frame
+        visit_id (str), rank (from 1), product_id (str), score (float, never rising within a visit);
+        no product twice in a visit. A short list has fewer rows, a visit of whom nothing is known
+        none.
+    """
+
+    frame: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        frame = self.frame
+        place = frame.groupby("visit_id", sort=False).cumcount() + 1
+        rises = frame.groupby("visit_id", sort=False)["score"].diff().gt(0)
+        faults = {
+            "a score that is not a number": frame["score"].isna().any(),
+            "ranks that are not 1, 2, ...": (place != frame["rank"]).any(),
+            "scores that rise": rises.any(),
+            "a product twice": frame.duplicated(["visit_id", "product_id"]).any(),
+        }
+        found = [fault for fault, there in faults.items() if there]
+        if found:
+            raise ValueError(f"ranking: {found[0]}")
+
+
 class Expectations(NamedTuple):
     """What is expected of each customer; `value` is in cents, `p_active` is P(any purchase)."""
 

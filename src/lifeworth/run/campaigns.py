@@ -17,8 +17,9 @@ from lifeworth.report.campaign import CampaignEvidence, print_campaign
 from lifeworth.report.page import write as write_report
 from lifeworth.run import outputs, tracking
 from lifeworth.run.campaign_policies import Chosen, Judged, chosen, judge, rule_scores
-from lifeworth.run.config import CampaignRules, RunConfig, is_uplift
+from lifeworth.run.config import CampaignRules, RunConfig
 from lifeworth.run.cross_fit import cross_fit
+from lifeworth.run.kinds import kind_of
 from lifeworth.run.progress import steps
 from lifeworth.tables.campaign import CONTROL, Campaign
 from lifeworth.tables.errors import InputError
@@ -33,7 +34,7 @@ def run(config: RunConfig, folder: Path) -> dict[str, Any]:
     Leaves everything in `folder` and a run in MLflow; returns the scorecard.
     """
     console, now = Console(), dt.datetime.now(dt.UTC).replace(tzinfo=None)
-    others = {n: r for n, r in config.baselines.items() if is_uplift(r)}
+    others = {n: r for n, r in config.baselines.items() if kind_of(r) == "campaign"}
     with steps(console, 4 + len(others)) as step:
         step(f"reading {config.names.data}")
         campaign = checked(config, config.data.load(latest=now))

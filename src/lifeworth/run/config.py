@@ -11,7 +11,6 @@ from lifeworth.engines.device import Platform, Precision
 from lifeworth.models.core import Recipe
 from lifeworth.run.words import Words, checked, complaint
 from lifeworth.tables.errors import InputError
-from lifeworth.tables.sources import CAMPAIGNS
 from lifeworth.tables.sources.shape import Source
 
 Days = Annotated[int, Field(ge=1, le=3_653)]
@@ -62,6 +61,15 @@ class CampaignRules(Words):
     frequency: str
 
 
+class RankingRules(Words):
+    """How lists of products are judged and shown (conf/run.yaml says what each means)."""
+
+    lengths: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+    at: PositiveInt
+    visits: PositiveInt | None
+    examples: Annotated[int, Field(ge=0, le=100)]
+
+
 class Names(Words):
     """What was chosen, by name."""
 
@@ -90,6 +98,7 @@ class RunConfig(BaseModel):
     segments: tuple[str, ...]
     tiers: Tiers
     campaign: CampaignRules
+    ranking: RankingRules
     tracking_uri: str | None
     composed: dict[str, Any]
 
@@ -122,6 +131,7 @@ def read(composed: dict[str, Any], choices: dict[str, str | None]) -> RunConfig:
         "hardware": checked("hardware", Hardware, fields.pop("hardware")),
         "tiers": checked("tiers", Tiers, fields.pop("tiers")),
         "campaign": checked("campaign", CampaignRules, fields.pop("campaign")),
+        "ranking": checked("ranking", RankingRules, fields.pop("ranking")),
         "model": model,
         "baselines": _called(names, {k: b for k, b in baselines.items() if b != model}),
     }
@@ -129,62 +139,6 @@ def read(composed: dict[str, Any], choices: dict[str, str | None]) -> RunConfig:
         return RunConfig(names=names, title=title, composed=composed, **parts, **fields)
     except ValidationError as error:
         raise InputError(complaint("run", error, list(RunConfig.model_fields))) from error
-
-
-def is_uplift(recipe: object) -> bool:
-    """Say whether a recipe learns from a randomised campaign."""
-    return type(recipe).__module__.startswith("lifeworth.models.uplift.")
-
-
-def is_persona(recipe: object) -> bool:
-    """Say whether a recipe makes personas."""
-    return type(recipe).__module__.startswith("lifeworth.models.personas.")
-
-
-def is_personas(config: RunConfig) -> bool:
-    """Say whether the model makes personas, which `run.personas` judges.
-
-    Raises
-    ------
-    InputError
-        If the run asks for something that personas have not, or compares a forecast with them.
-    """
-    if not is_persona(config.model):
-        given = [name for name, recipe in config.baselines.items() if is_persona(recipe)]
-        if given:
-            raise InputError(
-                f"baselines: {given[0]} makes personas, which forecast nothing, and "
-                f"model={config.names.model} does; choose a personas_... model, or leave it out"
-            )
-        return False
-    asked = {"segments": bool(config.segments), "seeds": config.seeds > 1}
-    for name in [name for name, there in asked.items() if there]:
-        raise InputError(
-            f"{name}: personas are not forecasts, whose scorecard {name} are of; leave it out"
-        )
-    return True
-
-
-def is_campaign(config: RunConfig) -> bool:
-    """Say whether the data are a randomised campaign, which `run.campaigns` judges.
-
-    Raises
-    ------
-    InputError
-        If the model learns from the other kind of data.
-    """
-    data, model = config.names.data, config.names.model
-    if data in CAMPAIGNS and not is_uplift(config.model):
-        raise InputError(
-            f"data={data} is a randomised campaign, and model={model} learns from a store; "
-            "choose model=uplift_dr_learner or another uplift_... model"
-        )
-    if data not in CAMPAIGNS and is_uplift(config.model):
-        raise InputError(
-            f"model={model} learns from a randomised campaign, and data={data} is a store; "
-            f"choose data={', data='.join(CAMPAIGNS)}"
-        )
-    return data in CAMPAIGNS
 
 
 def build(where: str, node: dict[str, Any]) -> Any:

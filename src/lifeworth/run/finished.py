@@ -7,7 +7,19 @@ from typing import Any
 import pandas as pd
 
 from lifeworth.run.compare import runs
+from lifeworth.run.outputs import PERSONAS, RECOMMENDATIONS
 from lifeworth.tables.errors import InputError
+
+NO_FORECAST = {
+    PERSONAS: (
+        "personas, which say whom customers are like and not what they are worth; the persona of "
+        "each is in"
+    ),
+    RECOMMENDATIONS: (
+        "a ranking, which says what to show and not what customers are worth; its lists are in"
+    ),
+}
+"""Tables by which runs that forecast nothing are known, and what those say."""
 
 
 def folder_of(verb: str, run: str, tracking_uri: str | None) -> Path:
@@ -37,13 +49,11 @@ def left_by(verb: str, folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     Raises
     ------
     InputError
-        If one of them is not there, or the run is that of a campaign or of personas.
+        If one of them is not there, or the run is that of a campaign, of personas or a ranking.
     """
-    if (folder / "personas.parquet").is_file():
-        raise InputError(
-            f"{verb}: {folder} is the run of personas, which say whom customers are like and not "
-            f"what they are worth; {folder / 'personas.parquet'} has the persona of each"
-        )
+    for table, why in NO_FORECAST.items():
+        if (folder / table).is_file():
+            raise InputError(f"{verb}: {folder} is the run of {why} {folder / table}")
     missing = [n for n in ("scores.parquet", "scorecard.json") if not (folder / n).is_file()]
     if missing:
         raise InputError(

@@ -1,5 +1,6 @@
 """`lifeworth run`: Hydra composes the configuration; from here on it is plain Python."""
 
+import importlib
 import logging
 import sys
 from pathlib import Path
@@ -7,6 +8,14 @@ from pathlib import Path
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
+
+PIPELINES = {
+    "forecast": "lifeworth.run.main",
+    "personas": "lifeworth.run.personas",
+    "campaign": "lifeworth.run.campaigns",
+    "ranking": "lifeworth.run.rankings",
+}
+"""By kind of run (`run.kinds`); each has `run(config, folder)`."""
 
 
 def compose_and_run(words: list[str], conf: Path) -> int:
@@ -25,20 +34,16 @@ def compose_and_run(words: list[str], conf: Path) -> int:
 def _job(composed: DictConfig) -> bool:
     """Run one job; return False if something given cannot be used, which has been said."""
     # Imported here, so that --help and a misspelt word answer at once.
-    from lifeworth.run.config import is_campaign, is_personas, read
+    from lifeworth.run.config import read
+    from lifeworth.run.kinds import run_kind
     from lifeworth.tables.errors import InputError
 
     chosen = HydraConfig.get()
     try:
         plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
         config = read(dict(plain), dict(chosen.runtime.choices))
-        if is_campaign(config):
-            from lifeworth.run.campaigns import run
-        elif is_personas(config):
-            from lifeworth.run.personas import run
-        else:
-            from lifeworth.run.main import run
-        run(config, Path(chosen.runtime.output_dir))
+        pipeline = importlib.import_module(PIPELINES[run_kind(config)])
+        pipeline.run(config, Path(chosen.runtime.output_dir))
     except InputError as error:
         return _stop(str(error))
     except MissingMandatoryValue as error:

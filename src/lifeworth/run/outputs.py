@@ -20,7 +20,7 @@ from lifeworth.tables.core import Tables
 REPORT = "report.html"
 
 FILES = ("scorecard.json", "scores.parquet", "params.json", "fitted")
-"""What `write` leaves, beside the report; personas have no scores."""
+"""What `write` leaves, beside the report; personas and rankings have no scores.parquet."""
 
 SEGMENTS, BACKTEST, CURVES = "segments.parquet", "backtest.parquet", "curves.parquet"
 DIFFERENCES, EXPLANATIONS = "differences.parquet", "explanations.parquet"
@@ -34,10 +34,14 @@ PERSONAS, PROFILES = "personas.parquet", "profiles.parquet"
 REFITS, MIGRATION, USES = "refits.parquet", "migration.parquet", "uses.parquet"
 """What the run of personas leaves; the second line where there are several cut-offs, and always."""
 
+RECOMMENDATIONS, MEASURES = "recommendations.parquet", "measures.parquet"
+"""What the run of a ranking leaves."""
+
 OPTIONAL = (
     *(SEGMENTS, BACKTEST, CURVES, DIFFERENCES, EXPLANATIONS),
     *(OFFERS, POLICIES, TARGETING),
     *(PERSONAS, PROFILES, REFITS, MIGRATION, USES),
+    *(RECOMMENDATIONS, MEASURES),
 )
 
 MONEY = ("expected_value", "value_sd", *QUANTILES, *IN_CENTS)
@@ -120,8 +124,8 @@ def write(
     Parameters
     ----------
     scores
-        As they are to be stored (`in_cents` for those of a forecast); None of personas, which
-        have a table of their own.
+        As they are to be stored (`in_cents` for those of a forecast); None of personas and
+        rankings, which have tables of their own.
     tables
         By file name (`OPTIONAL`).
     """

@@ -19,7 +19,8 @@ from lifeworth.models.personas.fit import found
 from lifeworth.report.page import write as write_report
 from lifeworth.report.personas import PersonaEvidence, print_personas
 from lifeworth.run import outputs, tracking
-from lifeworth.run.config import RunConfig, is_persona
+from lifeworth.run.config import RunConfig
+from lifeworth.run.kinds import kind_of
 from lifeworth.run.main import cuts
 from lifeworth.run.persona_judging import (
     Judged,
@@ -53,7 +54,9 @@ def run(config: RunConfig, folder: Path) -> dict[str, Any]:
     Leaves everything in `folder` and a run in MLflow; returns the scorecard.
     """
     console, now = Console(), dt.datetime.now(dt.UTC).replace(tzinfo=None)
-    with steps(console, 4 + sum(map(is_persona, config.baselines.values()))) as step:
+    with steps(
+        console, 4 + sum(kind_of(r) == "personas" for r in config.baselines.values())
+    ) as step:
         step(f"reading {config.names.data}")
         tables = config.data.load(latest=now)
         pairs = list(cuts(tables, config.split))
@@ -81,7 +84,7 @@ def find(config: RunConfig, pairs: Pairs, step: Steps) -> Done:
     rows = [{"model": config.names.model, "personas": own.judgement.structure.personas}
             | flat(own.judgement.usefulness)]  # fmt: skip
     for name, recipe in config.baselines.items():
-        if is_persona(recipe):
+        if kind_of(recipe) == "personas":
             step(f"finding {name}")
             other = found(recipe.plan(), history, config.seed)
             members = other.personas.score(history, future.horizon)

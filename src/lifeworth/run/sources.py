@@ -11,16 +11,17 @@ from lifeworth.run.words import Words
 from lifeworth.tables.campaign import Campaign
 from lifeworth.tables.errors import InputError
 from lifeworth.tables.faults import nearest
-from lifeworth.tables.sources import CAMPAIGNS, SOURCES
+from lifeworth.tables.sources import CAMPAIGNS, SOURCES, VISITS
 from lifeworth.tables.sources.about import About, existing
+from lifeworth.tables.visits import Visits
 
 EXAMPLES = """  lifeworth data
   lifeworth data folder=../data
   lifeworth data folder=../data source=superstore     also reads the files and checks every row"""
 
 
-EVERY = SOURCES | CAMPAIGNS
-"""Stores, then randomised campaigns, by name."""
+EVERY = SOURCES | CAMPAIGNS | VISITS
+"""Stores, then randomised campaigns, then visits, by name."""
 
 
 class Arguments(Words):
@@ -76,6 +77,11 @@ def _read(console: Console, name: str, folder: str | None) -> int:
             "lifeworth run data=files ... says what is wrong with yours"
         )
     tables = EVERY[name](folder=folder).load(latest=dt.datetime.now(dt.UTC).replace(tzinfo=None))
+    if isinstance(tables, Visits):
+        for part in ("train", "asked", "wanted"):
+            console.print(f"{part}: {len(getattr(tables, part)):,} rows, every check passed")
+        console.print(f"a visit is a {tables.unit}; hash {tables.content_hash()}")
+        return 0
     present = tables.tables() if isinstance(tables, Campaign) else tables.present()
     for table_name, table in present.items():
         console.print(f"{table_name}: {table.count().execute():,} rows, every check passed")

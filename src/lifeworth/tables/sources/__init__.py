@@ -7,10 +7,12 @@ from lifeworth.tables.sources.files import Files
 from lifeworth.tables.sources.hillstrom import Hillstrom
 from lifeworth.tables.sources.online_retail import OnlineRetail
 from lifeworth.tables.sources.online_retail_ii import OnlineRetailII
+from lifeworth.tables.sources.retailrocket import Retailrocket
 from lifeworth.tables.sources.shape import Source
 from lifeworth.tables.sources.simulated import Simulated
 from lifeworth.tables.sources.simulated_campaign import SimulatedCampaign
 from lifeworth.tables.sources.superstore import Superstore
+from lifeworth.tables.sources.tafeng import Tafeng
 
 SOURCES: dict[str, type[Source]] = {
     "cdnow": Cdnow,
@@ -30,3 +32,9 @@ CAMPAIGNS: dict[
     "simulated_campaign": SimulatedCampaign,
 }
 """Sources of randomised campaigns, whose `load` returns a `tables.campaign.Campaign`."""
+
+VISITS: dict[str, type[Retailrocket] | type[Tafeng]] = {
+    "retailrocket": Retailrocket,
+    "tafeng": Tafeng,
+}
+"""Sources of visits, whose `load` returns a `tables.visits.Visits`."""

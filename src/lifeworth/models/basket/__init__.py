@@ -1,0 +1,12 @@
+"""Basket: what goes into the next basket, and what goes with what is in this one.
+
+GpTopFreq  a customer's own products by frequency, then everybody's (Li et al. 2023)
+TifuKnn    frequencies that fade, and those of customers alike (Hu et al. 2020)
+Attach     products bought with those in the cart
+"""
+
+from lifeworth.models.basket.attach import Attach
+from lifeworth.models.basket.gp_topfreq import GpTopFreq
+from lifeworth.models.basket.tifuknn import TifuKnn
+
+__all__ = ["Attach", "GpTopFreq", "TifuKnn"]

@@ -1,0 +1,91 @@
+"""EASE: a linear map from what was touched to what is touched with it (Steck 2019)."""
+
+from typing import Annotated
+
+import numpy as np
+import scipy.sparse as sp
+from jaxtyping import Float
+from pydantic import Field, PositiveFloat, PositiveInt
+from scipy import linalg
+
+from lifeworth.asof.baskets import Trails
+from lifeworth.models.core import Parameter, fitted, recipe
+from lifeworth.models.ranking import Sparse, best, sparse
+
+
+@recipe
+class Ease:
+    """The ridge regression of each product on all others, in closed form.
+
+    Attributes
+    ----------
+    penalty
+        On the square of the weights; in visits.
+    products
+        The most touched products, which alone take part: memory grows with their square, time with
+        their cube.
+    keep
+        Greatest weights kept of each product.
+    decay
+        A touch b places back counts decay^b when visits are scored.
+    """
+
+    penalty: PositiveFloat
+    products: PositiveInt
+    keep: PositiveInt
+    decay: Annotated[float, Field(gt=0, le=1)]
+
+    def fit(self, visits: Trails, seed: int) -> "Linear":
+        """Solve; the result is exact before the smallest weights are dropped."""
+        del seed  # nothing is random
+        touched = visits.matrix()
+        count = np.diff(touched.tocsc().indptr)
+        taken = np.sort(np.lexsort((np.arange(len(count)), -count))[: self.products])
+        gram = (touched[:, taken].T @ touched[:, taken]).toarray()
+        weights = sp.csr_array(weights_of(gram, self.penalty))
+        kept = best(sp.csr_array(weights.multiply(abs(weights) > 1e-12)), self.keep).tocoo()
+        shape = (visits.products, visits.products)
+        whole = sp.csr_array((kept.data, (taken[kept.row], taken[kept.col])), shape=shape)
+        return Linear(recipe=self, product_id=visits.product_id, weights=sparse(whole))
+
+
+def weights_of(
+    gram: Float[np.ndarray, "products products"], penalty: float
+) -> Float[np.ndarray, "products products"]:
+    """Return B of min |X - XB|^2 + penalty |B|^2 with a diagonal of 0, from X'X.
+
+    With P = (X'X + penalty I)^-1, B is -P / diag(P) by column.
+    """
+    gram = gram + penalty * np.eye(len(gram))
+    inverse = linalg.cho_solve(linalg.cho_factor(gram, overwrite_a=True), np.eye(len(gram)))
+    weights = -inverse / np.diag(inverse)
+    np.fill_diagonal(weights, 0.0)
+    return weights
+
+
+@fitted
+class Linear:
+    """Weights from each product to the others."""
+
+    recipe: Ease
+    product_id: np.ndarray
+    weights: Sparse
+
+    def scores(self, asked: Trails, k: int) -> sp.csr_array:
+        """Return the sum of the weights of what was touched."""
+        del k  # all of them
+        touched = asked.matrix(self.recipe.decay ** asked.back())
+        return sp.csr_array(touched @ self.weights.array())
+
+    def parameters(self) -> list[Parameter]:
+        """Return nothing: the weights are in the arrays."""
+        return []
+
+    def log_likelihood(self) -> dict[str, float]:
+        """Return nothing."""
+        return {}
+
+    def notes(self) -> tuple[str, ...]:
+        """Return how many products take part."""
+        took = int((np.diff(self.weights.indptr) > 0).sum())
+        return (f"{took:,} of {len(self.product_id):,} products take part.",)

@@ -1,0 +1,102 @@
+"""Repeats: what was touched before is touched again, by how long ago and how often it was."""
+
+import numpy as np
+import scipy.sparse as sp
+from jaxtyping import Float, Int
+from pydantic import PositiveFloat, PositiveInt
+
+from lifeworth.asof.baskets import Trails, spread
+from lifeworth.models.core import Parameter, fitted, recipe
+
+Numbers = Int[np.ndarray, " _"]
+Table = Float[np.ndarray, "back times"]
+
+
+@recipe
+class Repeat:
+    """The chance that the next touch is of a product that was touched b places back, n times.
+
+    Attributes
+    ----------
+    back, times
+        Greatest b and n told apart.
+    longest
+        Touches of a visit that are learnt from, its first.
+    prior
+        Chances are shrunken to that of b alone as if this many touches had had it.
+    """
+
+    back: PositiveInt
+    times: PositiveInt
+    longest: PositiveInt
+    prior: PositiveFloat
+
+    def fit(self, visits: Trails, seed: int) -> "Repeats":
+        """Count, for every touch but the first of a visit, what went before it."""
+        del seed  # nothing is random
+        number = np.arange(len(visits.visit)) - visits.start[visits.visit]
+        later = np.flatnonzero((number > 0) & (number < self.longest))
+        question, row = spread(later - number[later], number[later])
+        found = pairs(question, visits.product[row], visits.place[row])
+        asked, product, place, times = found
+        cell = self.cells(visits.place[later][asked] - 1 - place, times)
+        again = product == visits.product[later][asked]
+        size = (self.back + 1) * self.times
+        held = np.bincount(cell, minlength=size).reshape(self.back + 1, self.times)
+        hit = np.bincount(cell, weights=again, minlength=size).reshape(held.shape)
+        of_back = (hit.sum(axis=1) + 1e-9) / np.maximum(held.sum(axis=1), 1)
+        chance = (hit + self.prior * of_back[:, None]) / (held + self.prior)
+        return Repeats(recipe=self, product_id=visits.product_id, chance=chance)
+
+    def cells(self, back: Numbers, times: Numbers) -> Numbers:
+        """Return the cell of the table of chances."""
+        row = np.clip(back, 0, self.back)
+        return row * self.times + np.minimum(times, self.times) - 1
+
+
+def pairs(
+    visit: Numbers, product: Numbers, place: Numbers
+) -> tuple[Numbers, Numbers, Numbers, Numbers]:
+    """Return distinct pairs of visit and product, the last place, and how often."""
+    order = np.lexsort((place, product, visit))
+    visit, product, place = visit[order], product[order], place[order]
+    new = np.append(True, (np.diff(visit) != 0) | (np.diff(product) != 0))[: len(visit)]
+    first = np.flatnonzero(new)
+    times = np.diff(np.append(first, len(visit)))
+    return visit[first], product[first], place[first + times - 1], times
+
+
+@fitted
+class Repeats:
+    """The chance of a repeat, by places back (the last row: further) and times before."""
+
+    recipe: Repeat
+    product_id: np.ndarray
+    chance: Table
+
+    def scores(self, asked: Trails, k: int) -> sp.csr_array:
+        """Return the chance of each product that was touched."""
+        del k  # all of them
+        visit, product, place, times = pairs(asked.visit, asked.product, -asked.back())
+        value = self.chance.ravel()[self.recipe.cells(-place, times)]
+        shape = (asked.visits, len(self.product_id))
+        return sp.csr_array((value, (visit, product)), shape=shape)
+
+    def parameters(self) -> list[Parameter]:
+        """Return the chance of repeating the last touch, by how often it was made."""
+        nan = float("nan")
+        return [
+            Parameter(
+                *(f"repeat_last_{n + 1}", float(value), nan, nan, nan),
+                f"chance that a product touched last, {n + 1} times so far, is touched next",
+            )
+            for n, value in enumerate(self.chance[0])
+        ]
+
+    def log_likelihood(self) -> dict[str, float]:
+        """Return nothing."""
+        return {}
+
+    def notes(self) -> tuple[str, ...]:
+        """Return nothing."""
+        return ()

@@ -1,0 +1,148 @@
+"""Lists of products: the best of sparse scores, with ties broken by the number of the product."""
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol, cast, runtime_checkable
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from jaxtyping import Float, Int
+
+from lifeworth.asof.baskets import Trails, refuse_other_catalogue
+from lifeworth.models.core import Ranking, Told, fitted
+
+
+class Top(NamedTuple):
+    """The best products of each visit, best first; -1 and -inf after the end of a short list."""
+
+    product: Int[np.ndarray, "visits k"]
+    score: Float[np.ndarray, "visits k"]
+
+
+@fitted
+class Sparse:
+    """A sparse matrix as arrays that can be kept: compressed rows."""
+
+    indptr: Int[np.ndarray, " rows_and_one"]
+    indices: Int[np.ndarray, " entries"]
+    data: Float[np.ndarray, " entries"]
+    columns: int
+
+    def array(self) -> sp.csr_array:
+        """Return the matrix."""
+        shape = (len(self.indptr) - 1, self.columns)
+        return sp.csr_array((self.data, self.indices, self.indptr), shape=shape)
+
+
+def shape_of(matrix: sp.csr_array) -> tuple[int, int]:
+    """Return rows and columns, which a csr_array always has."""
+    return cast("tuple[int, int]", matrix.shape)
+
+
+def sparse(matrix: sp.csr_array) -> Sparse:
+    """Return what keeps a matrix."""
+    return Sparse(
+        indptr=matrix.indptr.astype(np.int64),
+        indices=matrix.indices.astype(np.int64),
+        data=matrix.data.astype(np.float64),
+        columns=shape_of(matrix)[1],
+    )
+
+
+def order_of(scores: sp.csr_array) -> tuple[Int[np.ndarray, " _"], Int[np.ndarray, " _"]]:
+    """Return the entries of each row from best to worst, and their rows.
+
+    Equal scores are in the order of their columns.
+    """
+    row = np.repeat(np.arange(shape_of(scores)[0]), np.diff(scores.indptr))
+    falling = np.negative(scores.data)
+    return np.lexsort((scores.indices, falling, row)), row
+
+
+def places_in_row(row: Int[np.ndarray, " _"]) -> Int[np.ndarray, " _"]:
+    """Return 0, 1, ... for the entries of each row, of sorted rows."""
+    return np.arange(len(row)) - np.searchsorted(row, row)
+
+
+def likely(scores: sp.csr_array, k: int) -> sp.csr_array:
+    """Return the entries of each row that are no less than its k-th best: k, and ties with it."""
+    kept = np.ones(scores.nnz, dtype=np.bool_)
+    for row in np.flatnonzero(np.diff(scores.indptr) > k):
+        own = slice(scores.indptr[row], scores.indptr[row + 1])
+        size = scores.data[own]
+        kept[own] = size >= np.partition(size, len(size) - k)[len(size) - k]
+    ahead = np.append(0, np.cumsum(kept))[scores.indptr]
+    return sp.csr_array((scores.data[kept], scores.indices[kept], ahead), shape=scores.shape)
+
+
+def best(scores: sp.csr_array, k: int) -> sp.csr_array:
+    """Return the `k` best entries of each row, ties as in `order_of`."""
+    found = likely(scores, k)
+    order, row = order_of(found)
+    kept = np.sort(order[places_in_row(row) < k])
+    entries = (found.data[kept], (row[kept], found.indices[kept]))
+    return sp.csr_array(entries, shape=scores.shape)
+
+
+def top(scores: sp.csr_array, k: int) -> Top:
+    """Return the `k` products of the highest scores; a product without an entry is no candidate."""
+    found = likely(scores, k)
+    order, row = order_of(found)
+    place = places_in_row(row)
+    kept = place < k
+    shape = (shape_of(scores)[0], k)
+    product, score = np.full(shape, -1, dtype=np.int64), np.full(shape, -np.inf)
+    product[row[kept], place[kept]] = found.indices[order[kept]]
+    score[row[kept], place[kept]] = found.data[order[kept]]
+    return Top(product, score)
+
+
+def ranking(visit_id: np.ndarray, product_id: np.ndarray, found: Top) -> Ranking:
+    """Return a list of products by id for each visit."""
+    visit, place = np.nonzero(found.product >= 0)
+    return Ranking(
+        frame=pd.DataFrame(
+            {
+                "visit_id": visit_id[visit].astype(object),
+                "rank": place + 1,
+                "product_id": product_id[found.product[visit, place]].astype(object),
+                "score": found.score[visit, place],
+            }
+        )
+    )
+
+
+PART = 1_000
+"""Visits that are scored together."""
+
+
+@runtime_checkable
+class Ranks(Told, Protocol):
+    """A fitted model that scores products for visits."""
+
+    @property
+    def product_id(self) -> np.ndarray:
+        """Return the catalogue the model learnt, sorted."""
+        ...
+
+    def scores(self, asked: Trails, k: int) -> sp.csr_array:
+        """Return visits by products, at least the `k` best that there are; higher is better.
+
+        A product without an entry is no candidate.
+        """
+        ...
+
+
+def parts(model: Ranks, asked: Trails, k: int) -> Iterator[tuple[Trails, sp.csr_array]]:
+    """Yield visits and their scores, PART visits at a time."""
+    refuse_other_catalogue(asked, model.product_id)
+    for first in range(0, asked.visits, PART):
+        own = asked.part(first, min(first + PART, asked.visits))
+        yield own, model.scores(own, k)
+
+
+def rank(model: Ranks, asked: Trails, k: int) -> Ranking:
+    """Return the `k` best products of each visit."""
+    found = [top(scores, k) for _, scores in parts(model, asked, k)]
+    whole = Top(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
+    return ranking(asked.visit_id, model.product_id, whole)

@@ -1,0 +1,118 @@
+"""Visits: which products were touched in which order, and what came next, to judge rankings by."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import ibis
+import pandas as pd
+
+from lifeworth.tables.content import row_sum
+from lifeworth.tables.errors import InputError
+
+Unit = Literal["session", "basket", "customer"]
+
+TOUCHED = {"visit_id": "str", "place": "int64", "product_id": "str", "kind": "str"}
+"""Columns of `train` and `asked`."""
+
+WANTED = {"visit_id": "str", "product_id": "str"}
+"""Columns of `wanted`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visits:
+    """Visits to learn from, the beginnings of others, and how those went on.
+
+    Attributes
+    ----------
+    name
+        Of the source.
+    unit
+        What a visit is: a session, whose places are clicks; a customer, whose places are clicks,
+        too; or a customer's baskets, whose places are baskets.
+    train, asked
+        visit_id, place (from 0, in order), product_id and kind (view, cart, buy), one row for each
+        touch, sorted by visit and place. Of `asked` a model is told, and asked what comes next.
+    wanted
+        visit_id, product_id: what came next, one row or more for each visit of `asked`.
+    clusters
+        By visit_id of `asked`: which of them are one session or customer, resampled together.
+    """
+
+    name: str
+    unit: Unit
+    train: pd.DataFrame
+    asked: pd.DataFrame
+    wanted: pd.DataFrame
+    clusters: pd.Series
+
+    @cached_property
+    def asked_ids(self) -> pd.Index:
+        """Return the visits that are asked about, in order."""
+        return pd.Index(self.asked["visit_id"].unique())
+
+    def content_hash(self) -> str:
+        """Return a number for the content, which does not depend on the order of rows."""
+        tables = (self.train, self.asked, self.wanted)
+        total = sum(row_sum(ibis.memtable(t))["sum"] * (3**i) for i, t in enumerate(tables))
+        return f"{total % 2**64:016x}"
+
+    def first(self, visits: int) -> "Visits":
+        """Return the same with the first `visits` of those that are asked about."""
+        kept = self.asked_ids[:visits]
+        return replace(
+            self,
+            asked=self.asked[self.asked["visit_id"].isin(kept)].reset_index(drop=True),
+            wanted=self.wanted[self.wanted["visit_id"].isin(kept)].reset_index(drop=True),
+        )
+
+
+def checked_visits(visits: Visits) -> Visits:
+    """Return `visits`, sorted, if nothing is missing and every question has an answer.
+
+    Raises
+    ------
+    InputError
+        Which column, visit or answer is missing.
+    """
+    parts = {"train": TOUCHED, "asked": TOUCHED, "wanted": WANTED}
+    for part, columns in parts.items():
+        _refuse_columns(f"{visits.name}: {part}", getattr(visits, part), list(columns))
+    made = {
+        part: getattr(visits, part)[list(columns)].astype(columns).reset_index(drop=True)
+        for part, columns in parts.items()
+    }
+    _refuse_strays(visits.name, made["asked"], made["wanted"])
+    for part in ("train", "asked"):
+        frame = made[part]
+        code = pd.factorize(frame["visit_id"])[0]
+        order = frame.assign(code=code).sort_values(["code", "place"], kind="stable").index
+        made[part] = frame.loc[order].reset_index(drop=True)
+    return replace(visits, **made)
+
+
+def _refuse_columns(where: str, frame: pd.DataFrame, columns: list[str]) -> None:
+    absent = [c for c in columns if c not in frame]
+    if absent:
+        raise InputError(f"{where}: there is no column '{absent[0]}'; it has {', '.join(frame)}")
+    if frame.empty:
+        raise InputError(f"{where}: there is no row; give the whole file")
+    holes = frame[columns].isna()
+    if holes.any(axis=None):
+        row = int(holes.any(axis=1).to_numpy().argmax())
+        column = holes.columns[holes.iloc[row]][0]
+        raise InputError(
+            f"{where}: {int(holes.any(axis=1).sum()):,} of {len(frame):,} rows lack a value, first "
+            f"row {row} in '{column}'; leave them out, or correct them"
+        )
+
+
+def _refuse_strays(name: str, asked: pd.DataFrame, wanted: pd.DataFrame) -> None:
+    pairs = (("wanted", wanted, asked, "asked"), ("asked", asked, wanted, "wanted"))
+    for one, frame, other, two in pairs:
+        strange = frame.loc[~frame["visit_id"].isin(other["visit_id"]), "visit_id"]
+        if len(strange):
+            raise InputError(
+                f"{name}: {strange.nunique():,} visits of {one} are not in {two}, first "
+                f"'{strange.iloc[0]}'; leave them out: what was not asked cannot be judged"
+            )

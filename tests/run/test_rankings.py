@@ -1,0 +1,124 @@
+"""`lifeworth run` on visits: what it leaves and says, and whether that is true."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lifeworth.models.ranking import rank
+from lifeworth.models.store import load
+from lifeworth.run.cli import main
+from lifeworth.run.conf import conf_folder
+from lifeworth.run.hydra_app import compose_and_run
+from lifeworth.run.kinds import kind_of
+from lifeworth.run.rankings import question_of, run
+
+EXPERIMENTS = {
+    "ranker_retailrocket": ["~model@baselines.ease", "ranking.visits=300"],
+    "basket_tafeng": ["ranking.visits=200"],
+}
+
+
+@pytest.fixture(scope="module", params=EXPERIMENTS)
+def config(request, composed, data_folder, tmp_path_factory: pytest.TempPathFactory):
+    where = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    words = [f"experiment={request.param}", *EXPERIMENTS[request.param], "resamples=20"]
+    return composed(*words, f"data.folder={data_folder}", f"tracking_uri=sqlite:///{where}")
+
+
+@pytest.fixture(scope="module")
+def folder(config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    run(config, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def card(folder: Path) -> dict:
+    return json.loads((folder / "scorecard.json").read_text())
+
+
+def test_a_run_leaves_lists_measures_and_the_model(folder: Path, card, config) -> None:
+    left = {p.name for p in folder.iterdir()}
+    assert left == {"scorecard.json", "recommendations.parquet", "measures.parquet", "params.json",
+                    "fitted", "report.html"}  # fmt: skip
+    assert card["visits"] == config.ranking.visits
+    assert None not in card.values()
+    measures = pd.read_parquet(folder / "measures.parquet")
+    ranked = {name for name, recipe in config.baselines.items() if kind_of(recipe) == "ranking"}
+    assert set(measures["model"]) == {config.names.model, *ranked}
+    recall = measures[measures["measure"] == "recall"].pivot(
+        index="length", columns="model", values="value"
+    )
+    assert (recall.diff().dropna() >= 0).all(axis=None)
+
+
+def test_the_scorecard_is_what_the_lists_say(folder: Path, card, config) -> None:
+    """Hits, recall and MRR, counted from the lists that were left."""
+    at = config.ranking.at
+    lists = pd.read_parquet(folder / "recommendations.parquet")
+    visits = config.data.load().first(config.ranking.visits)
+    wanted = visits.wanted.groupby("visit_id")["product_id"].agg(set)
+    found = lists.groupby("visit_id")["product_id"].agg(list).reindex(wanted.index)
+    hits, recall, mrr = [], [], []
+    for want, own in zip(wanted, found, strict=True):
+        places = [n for n, product in enumerate(own, start=1) if product in want]
+        hits.append(bool(places))
+        recall.append(len(places) / len(want))
+        mrr.append(1 / places[0] if places else 0.0)
+    assert card[f"hit_at_{at}"] == pytest.approx(np.mean(hits))
+    assert card[f"recall_at_{at}"] == pytest.approx(np.mean(recall))
+    assert card[f"mrr_at_{at}"] == pytest.approx(np.mean(mrr))
+    assert card[f"hit_at_{at}_low"] <= card[f"hit_at_{at}"] <= card[f"hit_at_{at}_high"]
+    assert card[f"coverage_at_{at}"] == lists["product_id"].nunique() / card["products"]
+
+
+def test_the_kept_model_gives_the_lists(folder: Path, config) -> None:
+    question = question_of(config.data.load().first(config.ranking.visits))
+    said = rank(load(folder / "fitted"), question.asked, config.ranking.at).frame
+    pd.testing.assert_frame_equal(said, pd.read_parquet(folder / "recommendations.parquet"))
+
+
+def test_the_report_shows_models_lengths_and_examples(folder: Path, config) -> None:
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    for words in ("Models compared", "Recall against list length", "Example lists"):
+        assert words in page
+    assert config.title.replace("'", "&#39;") in page
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["model=ranker_vsknn"], "data=cdnow is a store"),
+        (
+            ["data=hillstrom", "model=basket_tifuknn"],
+            "data=hillstrom is a randomised",
+        ),
+        (["data=tafeng"], "model=btyd_bgnbd learns from a store, and data=tafeng is visits"),
+        (
+            ["data=retailrocket", "model=uplift_none"],
+            "data=retailrocket is visits",
+        ),
+        (["data=tafeng", "model=ranker_ease", "ranking.at=0"], "ranking: at = 0"),
+        (["data=tafeng", "model=ranker_ease", "data.folder=nowhere"], "'nowhere' is not there"),
+    ],
+)
+def test_wrong_words_are_told_in_a_sentence(words, says, tmp_path: Path, capfd) -> None:
+    where = [f"hydra.run.dir={tmp_path}", f"tracking_uri=sqlite:///{tmp_path / 'm.db'}"]
+    assert compose_and_run([*words, *where], conf_folder()) == 2
+    told = capfd.readouterr().err
+    assert says in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    "words", [["export", "to=bundle"], ["target", "budget=5", "cost=1", "uplift=.1"]]
+)
+def test_verbs_for_forecasts_refuse_the_run_of_a_ranking(words, folder: Path, capsys) -> None:
+    verb, *rest = words
+    assert main([verb, f"run={folder}", *rest]) == 2
+    told = capsys.readouterr().err
+    assert "is the run of a ranking" in told
+    assert told.count("\n") == 1
