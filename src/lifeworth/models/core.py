@@ -199,35 +199,6 @@ class Forecast:
     draws: Callable[[slice], Draws]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ranking:
-    """What to show to each visit, best first.
-
-    Attributes
-    ----------
-    frame
-        visit_id (str), rank (from 1), product_id (str), score (float, never rising within a visit);
-        no product twice in a visit. A short list has fewer rows, a visit of whom nothing is known
-        none.
-    """
-
-    frame: pd.DataFrame
-
-    def __post_init__(self) -> None:
-        frame = self.frame
-        place = frame.groupby("visit_id", sort=False).cumcount() + 1
-        rises = frame.groupby("visit_id", sort=False)["score"].diff().gt(0)
-        faults = {
-            "a score that is not a number": frame["score"].isna().any(),
-            "ranks that are not 1, 2, ...": (place != frame["rank"]).any(),
-            "scores that rise": rises.any(),
-            "a product twice": frame.duplicated(["visit_id", "product_id"]).any(),
-        }
-        found = [fault for fault, there in faults.items() if there]
-        if found:
-            raise ValueError(f"ranking: {found[0]}")
-
-
 class Expectations(NamedTuple):
     """What is expected of each customer; `value` is in cents, `p_active` is P(any purchase)."""
 
@@ -319,67 +290,6 @@ def block_draws(draw: DrawBlock, customers: int, seed: int) -> Callable[[slice],
         return Draws(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
     return draws
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Membership:
-    """Which persona each customer belongs to.
-
-    Attributes
-    ----------
-    frame
-        One row per customer, sorted by customer_id, no value missing: customer_id (str), as_of
-        (date), persona (int; -1 for none), persona_name, probability (of the nearest persona),
-        nearest_persona (int), nearest_name, distance (to it, in scaled features), high_value
-        (whether a customer without a persona is a high-value outlier, not one of the rest).
-    personas
-        One row per persona: persona (int), persona_name; sorted as the columns of `probabilities`.
-    probabilities
-        Of each customer and persona; rows sum to 1.
-    """
-
-    frame: pd.DataFrame
-    personas: pd.DataFrame
-    probabilities: Float[np.ndarray, "customers personas"]
-
-
-MEMBERSHIP = (
-    *("customer_id", "as_of", "persona", "persona_name", "probability"),
-    *("nearest_persona", "nearest_name", "distance", "high_value"),
-)
-"""The columns of a Membership, in order."""
-
-NO_PERSONA = -1
-"""The persona of those who have none."""
-
-
-def membership(
-    frame: pd.DataFrame,
-    personas: pd.DataFrame,
-    probabilities: Float[np.ndarray, "customers personas"],
-) -> Membership:
-    """Assemble a Membership after checking it.
-
-    Raises
-    ------
-    ValueError
-        If a column is missing or a value is, customers are not sorted or there twice, a persona is
-        not known or bears a second one's name, or probabilities do not sum to 1: faults of the
-        model.
-    """
-    faults = {
-        "columns are not those of MEMBERSHIP": tuple(frame.columns) != MEMBERSHIP,
-        "a value is missing": bool(frame.isna().any(axis=None)),
-        "customers are not sorted": not frame["customer_id"].is_monotonic_increasing,
-        "a customer is there twice": not frame["customer_id"].is_unique,
-        "a persona is not known": not set(frame["persona"]) <= {NO_PERSONA, *personas["persona"]},
-        "two personas have one name": not personas["persona_name"].is_unique,
-        "probabilities do not sum to 1": not np.allclose(probabilities.sum(axis=1), 1.0),
-    }
-    found = [fault for fault, there in faults.items() if there]
-    if found:
-        raise ValueError(f"membership: {'; '.join(found)}")
-    return Membership(frame=frame, personas=personas, probabilities=probabilities)
 
 
 class _Spread(NamedTuple):

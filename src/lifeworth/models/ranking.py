@@ -1,6 +1,7 @@
 """Lists of products: the best of sparse scores, with ties broken by the number of the product."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy as np
@@ -9,7 +10,36 @@ import scipy.sparse as sp
 from jaxtyping import Float, Int
 
 from lifeworth.asof.baskets import Trails, refuse_other_catalogue
-from lifeworth.models.core import Ranking, Told, fitted
+from lifeworth.models.core import Told, fitted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranking:
+    """What to show to each visit, best first.
+
+    Attributes
+    ----------
+    frame
+        visit_id (str), rank (from 1), product_id (str), score (float, never rising within a visit);
+        no product twice in a visit. A short list has fewer rows, a visit of whom nothing is known
+        none.
+    """
+
+    frame: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        frame = self.frame
+        place = frame.groupby("visit_id", sort=False).cumcount() + 1
+        rises = frame.groupby("visit_id", sort=False)["score"].diff().gt(0)
+        faults = {
+            "a score that is not a number": frame["score"].isna().any(),
+            "ranks that are not 1, 2, ...": (place != frame["rank"]).any(),
+            "scores that rise": rises.any(),
+            "a product twice": frame.duplicated(["visit_id", "product_id"]).any(),
+        }
+        found = [fault for fault, there in faults.items() if there]
+        if found:
+            raise ValueError(f"ranking: {found[0]}")
 
 
 class Top(NamedTuple):

@@ -14,7 +14,7 @@ from lifeworth.evaluate.bootstrap import Resampling
 from lifeworth.evaluate.persona_structure import artefact, jaccard_stability, null, structure
 from lifeworth.evaluate.persona_use import Usefulness, usefulness
 from lifeworth.evaluate.personas import Judgement, profiles
-from lifeworth.models.core import Membership
+from lifeworth.models.membership import Membership
 from lifeworth.models.personas.fit import Found, Plan, found
 from lifeworth.models.personas.matching import migration, refit, refit_anew
 

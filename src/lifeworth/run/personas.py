@@ -14,7 +14,7 @@ from rich.console import Console
 from lifeworth.asof.split import latest
 from lifeworth.evaluate.bootstrap import Resampling
 from lifeworth.evaluate.personas import Verdict, gate, legacy_gate
-from lifeworth.models.core import Membership
+from lifeworth.models.membership import Membership
 from lifeworth.models.personas.fit import found
 from lifeworth.report.page import write as write_report
 from lifeworth.report.personas import PersonaEvidence, print_personas

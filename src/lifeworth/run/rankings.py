@@ -24,8 +24,7 @@ from lifeworth.evaluate.ranking import (
     places,
     spread_of,
 )
-from lifeworth.models.core import Ranking
-from lifeworth.models.ranking import Ranks, Top, parts, ranking, top
+from lifeworth.models.ranking import Ranking, Ranks, Top, parts, ranking, top
 from lifeworth.report.page import write as write_report
 from lifeworth.report.ranking import RankingEvidence, print_ranking
 from lifeworth.run import outputs, tracking

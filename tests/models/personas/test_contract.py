@@ -11,7 +11,7 @@ import yaml
 from ibis import _
 
 from lifeworth.asof.split import History, cut
-from lifeworth.models.core import MEMBERSHIP, Membership, membership
+from lifeworth.models.membership import MEMBERSHIP, Membership, membership
 from lifeworth.models.personas.fit import found
 from lifeworth.models.store import load, save
 from lifeworth.run.conf import conf_folder

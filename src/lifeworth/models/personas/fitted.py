@@ -7,7 +7,8 @@ import pandas as pd
 from jaxtyping import Bool, Float, Int
 
 from lifeworth.asof.split import History
-from lifeworth.models.core import NO_PERSONA, Membership, Parameter, fitted, membership
+from lifeworth.models.core import Parameter, fitted
+from lifeworth.models.membership import NO_PERSONA, Membership, membership
 from lifeworth.models.personas.clusters import Kind, cell_of
 from lifeworth.models.personas.math import (
     CHUNK,

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 
 from lifeworth.asof.split import History
-from lifeworth.models.core import NO_PERSONA
+from lifeworth.models.membership import NO_PERSONA
 from lifeworth.models.personas.clusters import from_centres
 from lifeworth.models.personas.fit import Plan, found
 from lifeworth.models.personas.fitted import Personas
