@@ -22,7 +22,7 @@ from lifeworth.evaluate.persona_structure import (
 )
 from lifeworth.evaluate.persona_use import Usefulness, auc, score_groups, unseen_means, usefulness
 from lifeworth.evaluate.personas import Judgement, gate, legacy_gate, profiles
-from lifeworth.models.personas.clusters import Density, by_density, by_means
+from lifeworth.models.personas.clusters import Density, Rule, by_density, by_means, by_policy
 from lifeworth.tables.errors import InputError
 from lifeworth.tables.sources import OnlineRetail
 
@@ -87,6 +87,7 @@ def test_smeared_by_half_an_order_the_documented_clusters_are_gone(rfm) -> None:
         assert not legacy_gate(seen).passed
 
 
+@pytest.mark.slow
 def test_customers_without_structure_pass_the_documented_gate(rfm) -> None:
     """Columns permuted independently: some of ten pass it, and our null test lets none of them."""
     z, rng = standardised(rfm), np.random.default_rng(0)
@@ -213,6 +214,8 @@ def judgement(**changed) -> Judgement:
             auc_unseen=0.77,
             score_eta_squared=0.29,
             rfm_eta_squared=0.31,
+            over_rfm=-0.01,
+            over_rfm_interval=Interval(-0.02, -0.001),
             incremental=0.02,
             incremental_interval=sure,
         ),
@@ -236,6 +239,7 @@ def test_good_personas_pass() -> None:
         ("structure", {"noise_share": 0.3}, "30.0% of customers are in none"),
         ("structure", {"silhouette": math.nan}, "their silhouette is nan"),
         ("usefulness", {"incremental_interval": Interval(-0.01, 0.03)}, "not surely above 0"),
+        ("structure", {"silhouette": 0.01}, "their silhouette is 0.010"),
         ("usefulness", {"score_eta_squared": 0.4}, "an RFM score cut into as many parts 40.0%"),
     ],
 )
@@ -284,3 +288,34 @@ def test_known_groups_are_recovered_while_they_lie_apart(apart: float, least: fl
     truth = np.repeat(np.arange(4), 250)
     z = apart * np.array([[0, 0], [1, 0], [0, 1], [1, 1]])[truth] + rng.normal(size=(1_000, 2))
     assert adjusted_rand_score(truth, by_means(z, 0, 4).labels) > least
+
+
+def judged(apart: float, seed: int) -> tuple[float, bool]:
+    """Return the recovery of five groups that lie `apart`, and whether the gate lets them pass."""
+    rng = np.random.default_rng(seed)
+    centre = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1], [0, 0, 0]]) / 3**0.5
+    truth = rng.integers(5, size=1_500)
+    z = apart * centre[truth] + rng.normal(size=(1_500, 3))
+    buys = rng.random(1_500) < np.array([0.8, 0.2, 0.5, 0.35, 0.65])[truth]
+    clusters = by_policy(z, seed, Density(50, 5), Rule(3, 0.2, (4, 5, 6)))
+    told = gate(
+        Judgement(
+            structure=structure(z, clusters),
+            stability=jaccard_stability(z, clusters, 10, seed),
+            sizes=np.bincount(clusters.labels[clusters.labels >= 0]),
+            artefact=artefact(pd.DataFrame(z, columns=list("rfm")), clusters.labels),
+            null=null(z, clusters, 19, seed),
+            usefulness=usefulness(clusters.labels + 1, np.exp(z), np.where(buys, 1e4, 0.0), FEW),
+        )
+    )
+    return float(adjusted_rand_score(truth, clusters.labels)), told.passed
+
+
+def test_the_gate_refuses_groups_that_run_into_one_another() -> None:
+    """sd 1 in every direction: nothing is found at 0, all at 6."""
+    found, passed = judged(0.0, 0)
+    assert abs(found) < 0.02
+    assert not passed
+    found, passed = judged(6.0, 0)
+    assert found > 0.9
+    assert passed

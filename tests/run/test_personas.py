@@ -17,6 +17,7 @@ from lifeworth.run.personas import run
 WORDS = (
     "data=simulated",
     "model=personas_default",
+    "data.world.customers=800",
     "model.min_cluster_size=40",
     "split.horizon_days=90",
     "resamples=20",
@@ -101,6 +102,7 @@ def test_verbs_for_forecasts_refuse_personas(folder: Path, capsys) -> None:
     assert "is the run of personas" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_personas_of_online_retail_tell_what_the_next_90_days_bring(
     composed, data_folder, tmp_path: Path
 ) -> None:

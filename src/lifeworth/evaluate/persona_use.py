@@ -37,6 +37,8 @@ class Usefulness:
         eta_squared_unseen of the sum of the ranks of R, F and M, cut into as many equal parts.
     rfm_eta_squared
         Of a regression on quintiles of R, F and M, unseen.
+    over_rfm
+        eta_squared_unseen less rfm_eta_squared: a few personas may well tell less than 15 fifths.
     incremental
         What that regression gains, unseen, when it is told the personas as well.
     """
@@ -49,6 +51,8 @@ class Usefulness:
     auc_unseen: float
     score_eta_squared: float
     rfm_eta_squared: float
+    over_rfm: float
+    over_rfm_interval: Interval
     incremental: float
     incremental_interval: Interval
 
@@ -82,18 +86,21 @@ def usefulness(
     fold = np.random.default_rng(resampling.seed).integers(FOLDS, size=len(y))
     number = np.unique(group, return_inverse=True)[1].astype(np.int64)
     plain, both = _regressions(number, rfm, y, fold)
-    ends = _intervals(number, (y, bought), (plain, both), resampling)
+    unseen = unseen_means(number, y, fold)
+    ends = _intervals(number, (y, bought), (unseen, plain, both), resampling)
     return Usefulness(
         eta_squared=explained(y, means(number, y)),
         eta_squared_interval=ends["eta_squared"],
         auc=auc(means(number, bought.astype(float)), bought),
         auc_interval=ends["auc"],
-        eta_squared_unseen=explained(y, unseen_means(number, y, fold)),
+        eta_squared_unseen=explained(y, unseen),
         auc_unseen=auc(unseen_means(number, bought.astype(float), fold), bought),
         score_eta_squared=explained(
             y, unseen_means(score_groups(rfm, int(number.max()) + 1), y, fold)
         ),
         rfm_eta_squared=explained(y, plain),
+        over_rfm=explained(y, unseen) - explained(y, plain),
+        over_rfm_interval=ends["over_rfm"],
         incremental=explained(y, both) - explained(y, plain),
         incremental_interval=ends["incremental"],
     )
@@ -165,18 +172,19 @@ def _unseen(x: np.ndarray, y: Customers, fold: Groups) -> Customers:
 def _intervals(
     group: Groups,
     outcome: tuple[Customers, Bool[np.ndarray, " customers"]],
-    regressed: tuple[Customers, Customers],
+    regressed: tuple[Customers, Customers, Customers],
     resampling: Resampling,
 ) -> dict[str, Interval]:
-    (y, bought), (plain, both) = outcome, regressed
+    (y, bought), (unseen, plain, both) = outcome, regressed
 
     def measures(weight: Customers) -> dict[str, float]:
         said, chances = (means(group, v, weight) for v in (y, bought.astype(float)))
-        gain = explained(y, both, weight) - explained(y, plain, weight)
+        base = explained(y, plain, weight)
         return {
             "eta_squared": explained(y, said, weight),
             "auc": auc(chances, bought, weight),
-            "incremental": gain,
+            "over_rfm": explained(y, unseen, weight) - base,
+            "incremental": explained(y, both, weight) - base,
         }
 
     return intervals(measures, len(y), resampling)

@@ -99,8 +99,8 @@ def gate(of: Judgement, limits: Limits = LIMITS) -> Verdict:
 
     They are there (enough of them, little noise, silhouette; where the columns are permuted there
     is less), are no single column in disguise, are found again in bootstrap samples, and tell of
-    the Future more than quintiles of R, F and M do, and more than a score of these cut into as many
-    parts.
+    the Future more than a score of R, F and M cut into as many parts, and as much as quintiles of
+    these or something that they do not tell.
     """
     reasons = [*_shape(of, limits), *_fooled(of, limits), *_useless(of.usefulness)]
     return _verdict(reasons, _praise(of), "Do not use these personas")
@@ -138,8 +138,9 @@ def _useless(of: Usefulness) -> list[str]:
         f"score cut into as many parts {of.score_eta_squared:.1%}": (
             of.eta_squared_unseen < of.score_eta_squared
         ),
-        f"beside quintiles of R, F and M they add {of.incremental:+.3f}, not surely above 0": (
-            of.incremental_interval.low <= 0
+        f"quintiles of R, F and M tell more ({of.rfm_eta_squared:.1%}), and gain "
+        f"{of.incremental:+.3f} by them, not surely above 0": (
+            of.over_rfm_interval.high < 0 and of.incremental_interval.low <= 0
         ),
     }
     return [reason for reason, holds in told.items() if holds]

@@ -140,7 +140,7 @@ def _gate_grid(evidence: PersonaEvidence) -> Grid:
         "Gain beside RFM quintiles": (
             number(use.incremental, 3),
             f"interval {number(use.incremental_interval.low, 3)} to "
-            f"{number(use.incremental_interval.high, 3)}, above 0",
+            f"{number(use.incremental_interval.high, 3)}: above 0, or as much as they tell",
         ),
     }
     rows: list[Row] = [
