@@ -25,7 +25,7 @@ from lifeworth.evaluate.ranking import (
     spread_of,
 )
 from lifeworth.models.core import Ranking
-from lifeworth.models.ranking import Ranks, Top, parts, ranking, top
+from lifeworth.models.ranking import Ranks, Top, parts, ranking, top, unseen
 from lifeworth.report.page import write as write_report
 from lifeworth.report.ranking import RankingEvidence, print_ranking
 from lifeworth.run import outputs, tracking
@@ -126,14 +126,17 @@ def question_of(visits: Visits) -> Question:
 
 def judge(name: str, recipe: Any, question: Question, config: RunConfig) -> Judged:
     """Fit a recipe, rank the whole catalogue for every visit, and find what came next."""
+    new = config.ranking.seen == "leave_out"
     longest = max(*config.ranking.lengths, config.ranking.at)
+    most = longest + (int(np.diff(question.asked.start).max()) if new else 0)
     began = time.perf_counter()
     fitted: Ranks = recipe.fit(question.learnt, config.seed)
     done = time.perf_counter()
     found: list[Places] = []
     tops: list[Top] = []
     first = 0
-    for own, scores in parts(fitted, question.asked, longest):
+    for own, told in parts(fitted, question.asked, most):
+        scores = unseen(told, own) if new else told
         rows = slice(*np.searchsorted(question.visit, [first, first + own.visits]))
         found.append(places(scores, question.visit[rows] - first, question.product[rows]))
         tops.append(top(scores, config.ranking.at))
@@ -246,6 +249,7 @@ def evidence(
         "learnt from": f"{visits.train['visit_id'].nunique():,} visits, {len(visits.train):,} "
         "touches",
         "products": f"{int(card['products']):,}, all of them ranked for every visit",
+        "products touched before": config.ranking.seen.replace("_", " "),
         "wanted but never touched before": f"{int(card['unknown_wanted']):,}, counted as misses",
         "seed": str(config.seed),
         "what the model says": " ".join(own.fitted.notes()),
