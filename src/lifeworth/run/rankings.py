@@ -24,7 +24,10 @@ from lifeworth.evaluate.ranking import (
     places,
     spread_of,
 )
+from lifeworth.models.basket.attach import Attached
 from lifeworth.models.core import Ranking
+from lifeworth.models.ranker.repeat import Repeats
+from lifeworth.models.ranker.union import Blend
 from lifeworth.models.ranking import Ranks, Top, parts, ranking, top, unseen
 from lifeworth.report.page import write as write_report
 from lifeworth.report.ranking import RankingEvidence, print_ranking
@@ -32,6 +35,9 @@ from lifeworth.run import outputs, tracking
 from lifeworth.run.config import RunConfig, is_ranker
 from lifeworth.run.progress import steps
 from lifeworth.tables.visits import Visits
+
+CHANCES = (Attached, Blend, Repeats)
+"""Fitted models whose scores are chances that a product comes next."""
 
 SHOWN = 20
 """Touches of an example that are told."""
@@ -217,6 +223,7 @@ def scorecard(
         f"coverage_at_{at}": own.spread.coverage,
         f"gini_at_{at}": own.spread.gini,
         "model": own.name,
+        "score_is": "chance" if isinstance(own.fitted, CHANCES) else "score",
         "cutoff": "as published",
         "seconds_fit": own.seconds_fit,
         "seconds_score": own.seconds_score,
