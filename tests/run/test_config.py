@@ -48,7 +48,7 @@ def plain(**changes: Any) -> dict[str, Any]:
             "monetary": "history_cents",
             "frequency": "-recency",
         },
-        "ranking": {"lengths": [1, 20], "at": 20, "visits": None, "examples": 12},
+        "ranking": {"lengths": [1, 20], "at": 20, "seen": "keep", "visits": None, "examples": 12},
         "seed": 0,
         "title": None,
         "seeds": 1,

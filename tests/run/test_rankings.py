@@ -88,6 +88,19 @@ def test_the_report_shows_models_lengths_and_examples(folder: Path, config) -> N
     assert config.title.replace("'", "&#39;") in page
 
 
+def test_products_that_were_touched_can_be_left_out(composed, data_folder, tmp_path: Path) -> None:
+    """One purchase of each customer is held out with all that went before it: it is new."""
+    words = ["experiment=ranker_customers", "ranking.visits=100", "resamples=20"]
+    words += ["model=ranker_popularity", "~model@baselines.union", "~model@baselines.ease"]
+    where = [f"data.folder={data_folder}", f"tracking_uri=sqlite:///{tmp_path / 'm.db'}"]
+    config = composed(*words, *where)
+    run(config, tmp_path / "run")
+    lists = pd.read_parquet(tmp_path / "run" / "recommendations.parquet")
+    asked = config.data.load().asked
+    assert lists.merge(asked, on=["visit_id", "product_id"]).empty
+    assert (lists.groupby("visit_id").size() == config.ranking.at).all()
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

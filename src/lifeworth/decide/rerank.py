@@ -96,8 +96,14 @@ def rerank(candidates: pd.DataFrame, penalties: Penalties, caps: ListCaps) -> pd
     frame = _checked(candidates, caps).sort_values(["visit_id", "product_id"], ignore_index=True)
     frame = _with_worth(frame, penalties)
     rank, why = np.zeros(len(frame), dtype=np.int64), np.full(len(frame), "", dtype=object)
+    score = frame["score_cents"].to_numpy(dtype=np.float64)
+    empty = np.zeros(len(frame), dtype=np.bool_)
+    if "stock_units" in frame:
+        empty = frame["stock_units"].to_numpy() <= 0
+    group = [_codes(frame, name, cap) for name, cap in _kinds(caps)]
     for rows in _visits(frame):
-        rank[rows], why[rows] = _one(frame.iloc[rows], caps)
+        own = [codes[rows] for codes in group]
+        rank[rows], why[rows] = _one(score[rows], empty[rows], own, caps.caps())
     frame = frame.assign(rank=rank, dropped_by=why)
     order = frame.assign(
         after=rank == 0, place=np.where(rank == 0, 0, rank), low=-frame["score_cents"]
@@ -130,15 +136,14 @@ def _visits(frame: pd.DataFrame) -> Iterator[slice]:
     yield from (slice(int(a), int(b)) for a, b in pairwise(edges))
 
 
-def _one(own: pd.DataFrame, caps: ListCaps) -> tuple[np.ndarray, np.ndarray]:
+def _one(
+    score: np.ndarray, empty: np.ndarray, group: Sequence[np.ndarray], caps: Caps
+) -> tuple[np.ndarray, np.ndarray]:
     """Return rank and reason of each candidate of a visit."""
-    score = own["score_cents"].to_numpy(dtype=np.float64)
-    empty = own["stock_units"].to_numpy() <= 0 if "stock_units" in own else np.zeros(len(own), bool)
-    group = [_codes(own, name, cap) for name, cap in _kinds(caps)]
-    best = best_list(np.where(empty, -1.0, score), group[0], group[1], caps.caps())
-    rank = np.zeros(len(own), dtype=np.int64)
+    best = best_list(np.where(empty, -1.0, score), group[0], group[1], caps)
+    rank = np.zeros(len(score), dtype=np.int64)
     rank[best.rows] = np.arange(1, len(best.rows) + 1)
-    why = _reasons(score, group, best, caps.caps())
+    why = _reasons(score, group, best, caps)
     why = np.where(score <= 0, WORTHLESS, why)
     why = np.where(empty, OUT_OF_STOCK, why)
     return rank, np.where(rank > 0, "", why)
@@ -148,10 +153,10 @@ def _kinds(caps: ListCaps) -> list[tuple[str, int | None]]:
     return [("category", caps.per_category), ("seller", caps.per_seller)]
 
 
-def _codes(own: pd.DataFrame, name: str, cap: int | None) -> np.ndarray:
+def _codes(frame: pd.DataFrame, name: str, cap: int | None) -> np.ndarray:
     if cap is None:
-        return np.zeros(len(own), dtype=np.int64)
-    return pd.factorize(own[name])[0].astype(np.int64)
+        return np.zeros(len(frame), dtype=np.int64)
+    return pd.factorize(frame[name])[0].astype(np.int64)
 
 
 def _reasons(score: np.ndarray, group: Sequence[np.ndarray], best: Best, caps: Caps) -> np.ndarray:
@@ -192,6 +197,13 @@ def _checked(candidates: pd.DataFrame, caps: ListCaps) -> pd.DataFrame:
                 f"candidates: {int(bad.sum()):,} of {len(value):,} rows have {name} that is not a "
                 f"number from {low:g} to {high:g}, first product '{first['product_id']}' of visit "
                 f"'{first['visit_id']}', {first[name]}; leave them out, or correct them"
+            )
+    for name in (n for n, cap in _kinds(caps) if cap is not None):
+        if candidates[name].isna().any():
+            first = candidates[candidates[name].isna()].iloc[0]
+            raise InputError(
+                f"candidates: product '{first['product_id']}' of visit '{first['visit_id']}' has "
+                f"no {name}; give one, or no cap per {name}"
             )
     twice = candidates.duplicated(["visit_id", "product_id"])
     if twice.any():

@@ -171,6 +171,17 @@ def parts(model: Ranks, asked: Trails, k: int) -> Iterator[tuple[Trails, sp.csr_
         yield own, model.scores(own, k)
 
 
+def unseen(scores: sp.csr_array, asked: Trails) -> sp.csr_array:
+    """Return the scores without those of products that a visit has touched."""
+    touched = asked.matrix().tocoo()
+    found = scores.tocoo()
+    width = shape_of(scores)[1]
+    seen = touched.row.astype(np.int64) * width + touched.col
+    new = ~np.isin(found.row.astype(np.int64) * width + found.col, seen)
+    entries = (found.data[new], (found.row[new], found.col[new]))
+    return sp.csr_array(entries, shape=shape_of(scores))
+
+
 def rank(model: Ranks, asked: Trails, k: int) -> Ranking:
     """Return the `k` best products of each visit."""
     found = [top(scores, k) for _, scores in parts(model, asked, k)]

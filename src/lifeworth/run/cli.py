@@ -34,6 +34,7 @@ VERBS = {
     "compare": Verb("print all runs side by side", "lifeworth.run.compare"),
     "export": Verb("write the scores of a run as a bundle a shop can load", "lifeworth.run.export"),
     "target": Verb("choose whom to target with a costed action", "lifeworth.run.target"),
+    "recommend": Verb("say what to show to each visit, within caps", "lifeworth.run.recommend"),
     "assign": Verb("say who gets which offer, within a budget and limits", "lifeworth.run.assign"),
     "experiment": Verb(
         "plan an experiment on customers, or read one that ran",

@@ -66,6 +66,7 @@ class RankingRules(Words):
 
     lengths: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
     at: PositiveInt
+    seen: Literal["keep", "leave_out"]
     visits: PositiveInt | None
     examples: Annotated[int, Field(ge=0, le=100)]
 

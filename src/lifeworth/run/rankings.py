@@ -24,7 +24,10 @@ from lifeworth.evaluate.ranking import (
     places,
     spread_of,
 )
-from lifeworth.models.ranking import Ranking, Ranks, Top, parts, ranking, top
+from lifeworth.models.basket.attach import Attached
+from lifeworth.models.ranker.repeat import Repeats
+from lifeworth.models.ranker.union import Blend
+from lifeworth.models.ranking import Ranking, Ranks, Top, parts, ranking, top, unseen
 from lifeworth.report.page import write as write_report
 from lifeworth.report.ranking import RankingEvidence, print_ranking
 from lifeworth.run import outputs, tracking
@@ -32,6 +35,9 @@ from lifeworth.run.config import RunConfig
 from lifeworth.run.kinds import kind_of
 from lifeworth.run.progress import steps
 from lifeworth.tables.visits import Visits
+
+CHANCES = (Attached, Blend, Repeats)
+"""Fitted models whose scores are chances that a product comes next."""
 
 SHOWN = 20
 """Touches of an example that are told."""
@@ -128,14 +134,17 @@ def question_of(visits: Visits) -> Question:
 
 def judge(name: str, recipe: Any, question: Question, config: RunConfig) -> Judged:
     """Fit a recipe, rank the whole catalogue for every visit, and find what came next."""
+    new = config.ranking.seen == "leave_out"
     longest = max(*config.ranking.lengths, config.ranking.at)
+    most = longest + (int(np.diff(question.asked.start).max()) if new else 0)
     began = time.perf_counter()
     fitted: Ranks = recipe.fit(question.learnt, config.seed)
     done = time.perf_counter()
     found: list[Places] = []
     tops: list[Top] = []
     first = 0
-    for own, scores in parts(fitted, question.asked, longest):
+    for own, told in parts(fitted, question.asked, most):
+        scores = unseen(told, own) if new else told
         rows = slice(*np.searchsorted(question.visit, [first, first + own.visits]))
         found.append(places(scores, question.visit[rows] - first, question.product[rows]))
         tops.append(top(scores, config.ranking.at))
@@ -216,6 +225,7 @@ def scorecard(
         f"coverage_at_{at}": own.spread.coverage,
         f"gini_at_{at}": own.spread.gini,
         "model": own.name,
+        "score_is": "chance" if isinstance(own.fitted, CHANCES) else "score",
         "cutoff": "as published",
         "seconds_fit": own.seconds_fit,
         "seconds_score": own.seconds_score,
@@ -248,6 +258,7 @@ def evidence(
         "learnt from": f"{visits.train['visit_id'].nunique():,} visits, {len(visits.train):,} "
         "touches",
         "products": f"{int(card['products']):,}, all of them ranked for every visit",
+        "products touched before": config.ranking.seen.replace("_", " "),
         "wanted but never touched before": f"{int(card['unknown_wanted']):,}, counted as misses",
         "seed": str(config.seed),
         "what the model says": " ".join(own.fitted.notes()),

@@ -48,8 +48,8 @@ class Retailrocket:
     `which` = "sessions": 126,168 sessions of 36,968 products to learn from, and 15,132 beginnings
     of later sessions with the product viewed next. Sessions have an order and no dates; beginnings
     of one session are one cluster. "customers": 97,381 acts (view, cart, buy) of 2,174 customers,
-    of each of whom one purchase is held out; when it was made is not known, so acts after it may be
-    among those a model is told of.
+    of each of whom one purchase is held out, with all that the customer did to that product. When
+    it was made is not known, so acts after it may be among those a model is told of.
     """
 
     about: ClassVar[About] = About(

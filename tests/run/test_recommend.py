@@ -1,0 +1,96 @@
+"""`lifeworth recommend`: lists of a run in money, within caps, with reasons."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from lifeworth.run.cli import main
+
+PRODUCTS = pd.DataFrame(
+    {
+        "product_id": ["a", "b", "c"],
+        "margin_cents": [1_000, 500, 2_000],
+        "return_rate": [0.1, 0.0, 0.5],
+        "stock_cover_days": [30, 30, 30],
+        "category": ["x", "x", "y"],
+    }
+)
+LISTS = pd.DataFrame(
+    {
+        "visit_id": ["v", "v", "v", "w"],
+        "rank": [1, 2, 3, 1],
+        "product_id": ["b", "a", "c", "a"],
+        "score": [0.4, 0.3, 0.01, 0.2],
+    }
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    LISTS.to_parquet(tmp_path / "recommendations.parquet", index=False)
+    card = {"model": "ranker_union", "score_is": "chance"}
+    (tmp_path / "scorecard.json").write_text(json.dumps(card))
+    PRODUCTS.to_csv(tmp_path / "products.csv", index=False)
+    return tmp_path
+
+
+def recommend(folder: Path, *words: str) -> int:
+    return main(["recommend", f"run={folder}", f"products={folder / 'products.csv'}", *words])
+
+
+def test_lists_are_by_worth_within_caps_and_say_why(folder: Path, capsys) -> None:
+    out = folder / "shown.parquet"
+    assert recommend(folder, "size=2", "per_category=1", f"out={out}") == 0
+    found = pd.read_parquet(out)
+    own = found[found["visit_id"] == "v"].set_index("product_id")
+    assert own.index[own["rank"] > 0].tolist() == ["a", "c"]
+    assert own.loc["a", "score_cents"] == pytest.approx(0.3 * 1000 - 0.3 * 0.1 * 1000)
+    assert own.loc["b", "dropped_by"] == "category is full"
+    assert "3 products for 2 visits" in capsys.readouterr().out
+
+
+def test_one_list_is_printed(folder: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    assert recommend(folder, "size=1", "visit=v") == 0
+    told = capsys.readouterr().out
+    assert "list is full" in told
+    assert "30.00 %" in told
+    assert " w " not in told
+
+
+def test_the_chance_of_a_purchase_may_be_less_than_that_of_what_is_recorded(folder: Path) -> None:
+    PRODUCTS.assign(conversion=0.1).to_csv(folder / "products.csv", index=False)
+    out = folder / "shown.parquet"
+    assert recommend(folder, f"out={out}") == 0
+    found = pd.read_parquet(out)
+    assert found["p_purchase"].tolist() == pytest.approx((found["score"] * 0.1).tolist())
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "nothing to do"),
+        (["visit=nobody"], "no list for visit=nobody"),
+        (["out=nowhere/x.parquet"], "cannot be written"),
+        (["visit=v", "size=0"], "size"),
+        (["visit=v", "per_seller=1"], "no column 'seller'"),
+    ],
+)
+def test_wrong_words_are_told(words, says, folder: Path, capsys) -> None:
+    assert recommend(folder, *words) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_unknown_products_and_scores_that_are_no_chances_are_refused(folder: Path, capsys) -> None:
+    PRODUCTS.iloc[:2].to_csv(folder / "products.csv", index=False)
+    assert recommend(folder, "visit=v") == 2
+    assert "1 products of the lists are not in products.csv, first 'c'" in capsys.readouterr().err
+    card = {"model": "ranker_vsknn", "score_is": "score"}
+    (folder / "scorecard.json").write_text(json.dumps(card))
+    assert recommend(folder, "visit=v") == 2
+    assert "scores of ranker_vsknn order products" in capsys.readouterr().err
+    (folder / "recommendations.parquet").unlink()
+    assert recommend(folder, "visit=v") == 2
+    assert "is not the run of a ranking" in capsys.readouterr().err
