@@ -352,7 +352,7 @@ def _table(
             "cost": cost,
             "margin": margin[k],
             "roi": (margin[k] - cost) / cost if cost > 0 else np.nan,
-            "break_even_uplift": own.cost / of if of > 0 else np.nan,
+            "break_even_uplift": own.cost / of if of > 0 and own.cost > 0 else np.nan,
             "resting": "",
         })  # fmt: skip
     resting = [{"rule": name, "resting": column} for name, column in reading.resting.items()]

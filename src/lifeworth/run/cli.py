@@ -35,6 +35,7 @@ VERBS = {
     "export": Verb("write the scores of a run as a bundle a shop can load", "lifeworth.run.export"),
     "target": Verb("choose whom to target with a costed action", "lifeworth.run.target"),
     "assign": Verb("say who gets which offer, within a budget and limits", "lifeworth.run.assign"),
+    "board": Verb("say who gets which action, by rules, and why", "lifeworth.run.board"),
     "experiment": Verb(
         "plan an experiment on customers, or read one that ran",
         actions={
