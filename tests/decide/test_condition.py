@@ -65,6 +65,8 @@ def test_for_whom_a_condition_holds(columns, text, rows):
          "tier = VIP and (days 47 > 10 or crossed (days 47))"),
         ("not tier = 'VIP'", 1, "tier = Low"),
         ("days in [3, 45]", 1, "days = 3"),
+        ("p_alive < .3 or days = 45", 3, "days = 45"),  # nothing is known of p_alive
+        ("(tier = 'Low' or persona = 'Champions') or crossed", 2, "crossed (days 100)"),
         ("p_alive < .2301", 0, "p_alive .23 < .2301"),
     ],
 )  # fmt: skip

@@ -22,6 +22,8 @@ Numbers = Float[np.ndarray, " some"]
 DIGITS = 3
 """Digits of a number in a reason; all of them where fewer would seem to say the opposite."""
 
+OR = " or "
+
 
 class Columns:
     """The columns of customers, and which of them hold.
@@ -121,7 +123,8 @@ class Columns:
                 return pc.binary_join_element_wise(*said, " and ")
             case Some(parts=parts):
                 said = [self._where_it_holds(part, rows) for part in parts]
-                return pc.binary_join_element_wise(*said, " or ", null_handling="skip")
+                joined = pc.binary_join_element_wise(*said, "")
+                return pc.utf8_slice_codeunits(joined, len(OR))
             case Flag(column=name, wanted=wanted):
                 return self._flag(name, wanted, rows)
             case Compare(column=name) if self.is_words(name):
@@ -135,7 +138,7 @@ class Columns:
 
     def _where_it_holds(self, part: Condition, rows: Rows) -> pa.Array:
         there = pa.array(self.mask(part)[rows])
-        return pc.if_else(there, self.why(part, rows), pa.scalar(None, pa.string()))
+        return pc.if_else(there, _around(OR, self.why(part, rows), ""), "")
 
     def _flag(self, name: str, wanted: bool, rows: Rows) -> pa.Array:
         said = name if wanted else f"not {name}"
@@ -146,9 +149,8 @@ class Columns:
         return _around(f"{said} ({other} ", values, ")")
 
     def _said(self, name: str, labels: pd.Categorical) -> pa.Array:
-        codes = pa.array(np.asarray(labels.codes, dtype=np.int32))
-        texts = pa.array([f"{name} = {word}" for word in labels.categories], pa.string())
-        return texts.take(codes)
+        texts = [f"{name} = {word}" for word in labels.categories]
+        return _taken(texts, np.asarray(labels.codes))
 
     def _compared(self, condition: Compare, rows: Rows) -> pa.Array:
         values = _texts(self.numbers(condition.column)[rows], condition)
@@ -228,8 +230,13 @@ def _texts(numbers: Numbers, condition: Compare | None) -> pa.Array:
     if condition is not None:
         rounded = np.where(compared(condition, rounded), rounded, numbers)
     codes, unique = pd.factorize(rounded)
-    texts = pa.array([_short(float(value)) for value in unique], pa.string())
-    return texts.take(pa.array(codes.astype(np.int32)))
+    return _taken([_short(float(value)) for value in unique], codes)
+
+
+def _taken(texts: list[str], codes: np.ndarray) -> pa.Array:
+    """Return texts by their codes, null for -1: a value that is not known."""
+    places = pa.array(codes.astype(np.int32), mask=codes < 0)
+    return pa.array(texts, pa.string()).take(places)
 
 
 def _short(value: Value) -> str:

@@ -141,9 +141,11 @@ def _notes(arguments: Arguments, card: dict[str, Any], acted: Acted, warnings: W
             "revenue is margin, or costs with the orders."
         )
     resting = acted.rules[acted.rules["resting"] != ""]
-    for column, some in resting.groupby("resting"):
+    if len(resting):
+        absent = ", ".join(resting["resting"].unique())
         notes.append(
-            f"{counted(len(some), 'rule')} of {len(acted.rules)} rest, for there is no {column}."
+            f"{counted(len(resting), 'rule')} of {len(acted.rules)} rest, for these columns are "
+            f"not there: {absent}."
         )
     for name, before in acted.shadowed.items():
         notes.append(f"Rule {name} never gets its turn here, behind {', '.join(before)}.")
