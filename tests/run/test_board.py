@@ -20,7 +20,9 @@ actions:
   mail: {cost: 0.5, channel: e-mail}
 rules:
   save: {when: tier >= 'High' and p_alive < .9, action: call, uplift: .5, priority: 1}
-  write: {when: "p_alive >= .2 or frequency_down", unless: complaint, action: mail, uplift: .05, priority: 2}
+  write: {
+    when: p_alive > .2 or frequency_down, unless: complaint, action: mail, uplift: .05, priority: 2
+  }
 """
 
 

@@ -14,25 +14,17 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from jaxtyping import Bool, Float, Int
-from scipy import sparse
 
-from lifeworth.decide.assign import Certificate, assign
+from lifeworth.decide.assign import Certificate
 from lifeworth.decide.board import Action, Board, Fired, Reading, read_board, shadowed
 from lifeworth.decide.fires import Columns, Mask
-from lifeworth.decide.offers import Limits, Offers
-from lifeworth.decide.repair import Sizes
+from lifeworth.decide.paying import paid, units
 from lifeworth.tables.errors import InputError
 
 Customers = Float[np.ndarray, " customers"]
 Places = Int[np.ndarray, " pairs"]
 Cents = Float[np.ndarray, " pairs"]
 Some = Int[np.ndarray, " some"]
-
-MANY = 50_000
-"""Actions of which a single one is too little to be looked at exactly."""
-
-FEW = Sizes(core=2000, kernel=500)
-"""What is looked at exactly of many: the gap of a million stays near 1e-5, in half the time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +105,10 @@ class Pairs(NamedTuple):
     margin: Cents
     cost: Cents
 
+    def places(self) -> Places:
+        """Return the places of the pairs."""
+        return np.arange(len(self.row))
+
 
 class Turn(NamedTuple):
     """How often a rule had its turn, and for how many there was no room."""
@@ -154,7 +150,10 @@ def act(
     if behind and terms.strict:
         raise InputError(_never(behind, terms.most))
     pairs, turns = _followed(board, reading, worth, terms.most)
-    kept, certificate = _paid(reading, pairs, terms.budget)
+    kept, certificate = np.ones(len(pairs.row), dtype=bool), None
+    if terms.budget is not None:
+        unit = _units(reading, pairs)
+        kept, certificate = paid(pairs.margin, pairs.cost, unit, terms.budget)
     return Acted(
         given=_given(board, reading, _only(pairs, kept)),
         rules=_table(reading, worth, turns, (pairs, kept), value),
@@ -240,29 +239,10 @@ def _only(pairs: Pairs, kept: Bool[np.ndarray, " pairs"]) -> Pairs:
     return Pairs(*(array[kept] for array in pairs))
 
 
-def _paid(
-    reading: Reading, pairs: Pairs, budget: float | None
-) -> tuple[Bool[np.ndarray, " pairs"], Certificate | None]:
-    """Say what is paid for: an action and those that need it together, or none of them."""
-    if budget is None:
-        return np.ones(len(pairs.row), dtype=bool), None
-    unit = _units(reading, pairs)
-    cost = np.bincount(unit, pairs.cost)
-    net = np.bincount(unit, pairs.margin) - cost
-    offers = Offers(value=net[:, None], cost=cost[:, None])
-    found = assign(offers, Limits(budget=budget), FEW if len(net) > MANY else None)
-    return found.arm[unit] == 0, found.certificate
-
-
 def _units(reading: Reading, pairs: Pairs) -> Places:
-    """Number the pairs; those of a customer that need each other have one number."""
+    """Return a number for each pair; those of a customer that need each other have one number."""
     edges = list(_edges(reading, pairs))
-    if not edges:
-        return np.arange(len(pairs.row))
-    one, other = np.concatenate(edges, axis=1)
-    shape = (len(pairs.row), len(pairs.row))
-    graph = sparse.csr_array((np.ones(len(one), dtype=np.int8), (one, other)), shape=shape)
-    return sparse.csgraph.connected_components(graph, directed=False)[1].astype(np.int64)
+    return units(len(pairs.row), np.concatenate(edges, axis=1)) if edges else pairs.places()
 
 
 def _edges(reading: Reading, pairs: Pairs) -> Iterator[np.ndarray]:

@@ -190,16 +190,15 @@ class _Reader:
                 return text
             case ast.Constant(value=(int() | float()) as number) if not isinstance(number, bool):
                 return float(number)
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                value = self._value(operand)
-                if isinstance(value, float):
-                    return -value
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=(int() | float()) as size)):
+                return -float(size)
             case ast.Name(id=name):
                 raise InputError(
                     f"{self.where}: a column is compared with {name}, which is neither a number "
                     f"nor a word in quotes; write '{name}' if it is a word"
                 )
-        raise self._odd(node)
+            case _:
+                raise self._odd(node)
 
     def _odd(self, node: ast.expr) -> InputError:
         return InputError(

@@ -5,11 +5,12 @@ A condition is one expression of whole columns. Comparisons that several rules m
 
 import difflib
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 from jaxtyping import Bool, Float, Int
 
 from lifeworth.decide.condition import All, Compare, Condition, Flag, Some, Value, atoms
@@ -23,6 +24,8 @@ DIGITS = 3
 """Digits of a number in a reason; all of them where fewer would seem to say the opposite."""
 
 OR = " or "
+
+arrow: Any = pyarrow.compute  # filled when it is imported: a type checker finds nothing in it
 
 
 class Columns:
@@ -120,11 +123,11 @@ class Columns:
         match condition:
             case All(parts=parts):
                 said = [self._bracketed(part, rows) for part in parts]
-                return pc.binary_join_element_wise(*said, " and ")
+                return arrow.binary_join_element_wise(*said, " and ")
             case Some(parts=parts):
                 said = [self._where_it_holds(part, rows) for part in parts]
-                joined = pc.binary_join_element_wise(*said, "")
-                return pc.utf8_slice_codeunits(joined, len(OR))
+                joined = arrow.binary_join_element_wise(*said, "")
+                return arrow.utf8_slice_codeunits(joined, len(OR))
             case Flag(column=name, wanted=wanted):
                 return self._flag(name, wanted, rows)
             case Compare(column=name) if self.is_words(name):
@@ -138,7 +141,7 @@ class Columns:
 
     def _where_it_holds(self, part: Condition, rows: Rows) -> pa.Array:
         there = pa.array(self.mask(part)[rows])
-        return pc.if_else(there, _around(OR, self.why(part, rows), ""), "")
+        return arrow.if_else(there, _around(OR, self.why(part, rows), ""), "")
 
     def _flag(self, name: str, wanted: bool, rows: Rows) -> pa.Array:
         said = name if wanted else f"not {name}"
@@ -248,7 +251,7 @@ def _short(value: Value) -> str:
 
 
 def _around(before: str, middle: pa.Array, after: str) -> pa.Array:
-    return pc.binary_join_element_wise(before, middle, after, "")
+    return arrow.binary_join_element_wise(before, middle, after, "")
 
 
 def _first(words: pd.Categorical) -> str:

@@ -34,7 +34,7 @@ OUT = Caption(
 
 EXAMPLES = Caption(
     "Reasons, in examples",
-    "The first customers of each rule, with the values that made it fire. The files have everybody.",
+    "The first customers of each rule, with the values that made it fire. The files have all.",
     "A reason nobody would give to a customer: change the rule.",
 )
 
@@ -148,7 +148,7 @@ def _tiles(shown: Shown) -> list[tuple[str, Cell]]:
     some = given["customer_id"].nunique() / max(shown.acted.customers, 1)
     tiles = [
         ("Customers with an action", Cell(text=share(some), small=counted(len(given), "action"))),
-        ("Expected margin", Cell(text=money(margin, shown.currency), small="over what comes anyway")),
+        ("Expected margin", Cell(text=money(margin, shown.currency), small="over what would come")),
         ("Cost", Cell(text=money(cost, shown.currency), small=limit)),
         ("Return", Cell(text=share((margin - cost) / cost if cost > 0 else None, 0))),
     ]  # fmt: skip

@@ -89,7 +89,7 @@ def main(arguments: Arguments) -> int:
 
 
 def terms_of(arguments: Arguments) -> Terms:
-    """Return the terms, money in cents; a rule of our own that gets no turn is told, not refused."""
+    """Return the terms, money in cents; of the board that comes along no rule is refused."""
     budget = None if arguments.budget is None else round(100.0 * arguments.budget, 6)
     strict = arguments.rules is not None
     return Terms(budget=budget, most=arguments.most, margin=arguments.margin, strict=strict)
