@@ -23,6 +23,7 @@ SIDES = {
     "coverage": {f"lifeworth, {how}" for how in ("mle", "laplace", "nuts", "hierarchical laplace")},
     "calibration": {f"lifeworth, {how}" for how in ("laplace", "svi", "nuts")},
     "assign": {"lifeworth", "greedy", "HiGHS", "HiGHS, linear"},
+    "board": {"lifeworth", "row by row"},
     "ledger": {f"lifeworth, {how}" for how in ("at once", "again", "killed")},
     "uplift_truth": {f"lifeworth, {what}" for what in ("measures", "gate", "plans")},
     "networks_truth": {"lifeworth, networks"},
@@ -176,3 +177,10 @@ def test_a_plan_with_the_truth_loses_nothing_and_others_overspend(small):
     own = plans["plan, true chances, cost of incremental redemptions"]
     assert own["overspent"] > 0.2
     assert own["promised"] > 0.1
+
+
+def test_a_board_gives_what_going_row_by_row_gives_within_its_budget(small):
+    (case,) = small("board")["cases"]
+    assert case["checks"]["as_row_by_row"]
+    assert case["checks"]["within_budget"]
+    assert case["checks"]["gap"] < 0.01

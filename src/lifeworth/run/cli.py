@@ -36,6 +36,7 @@ VERBS = {
     "target": Verb("choose whom to target with a costed action", "lifeworth.run.target"),
     "recommend": Verb("say what to show to each visit, within caps", "lifeworth.run.recommend"),
     "assign": Verb("say who gets which offer, within a budget and limits", "lifeworth.run.assign"),
+    "board": Verb("say who gets which action, by rules, and why", "lifeworth.run.board"),
     "experiment": Verb(
         "plan an experiment on customers, or read one that ran",
         actions={

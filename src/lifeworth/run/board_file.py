@@ -1,0 +1,85 @@
+"""Boards as YAML files: actions and rules by name, money in units."""
+
+from pathlib import Path
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import Field, ValidationError
+
+import lifeworth.decide.board as decide
+from lifeworth.run.words import Given, Words, complaint
+from lifeworth.tables.errors import InputError
+
+DEFAULT = Path(decide.__file__).parent / "boards" / "default.yaml"
+"""The board that is there without a file."""
+
+
+class ActionFields(Words):
+    """An action; money in units."""
+
+    cost: float = Field(allow_inf_nan=False)
+    channel: str = ""
+    kpi: str = ""
+    does: str = ""
+    capacity: int | None = Field(None, ge=0)
+
+
+class RuleFields(Words):
+    """A rule."""
+
+    when: str
+    action: str
+    priority: int
+    uplift: float | str
+    unless: str = ""
+    needs: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+    objective: str = ""
+
+
+class BoardFields(Words):
+    """A board."""
+
+    actions: dict[str, dict[str, object]]
+    rules: dict[str, dict[str, object]]
+    optional: tuple[str, ...] = ()
+
+
+def read_board_file(path: Path) -> decide.Board:
+    """Read a board.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it is no YAML, or a field is missing, not known or does not fit;
+        the message names the file and the rule or action.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file; name a YAML file of actions and rules")
+    try:
+        plain = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    except (yaml.YAMLError, OmegaConfBaseException, OSError) as error:
+        raise InputError(f"{path.name}: it is no YAML that can be read: {error}") from error
+    if not isinstance(plain, dict):
+        raise InputError(f"{path.name}: it has no actions and rules; write both by name")
+    fields = _made(path.name, BoardFields, {str(k): v for k, v in plain.items()})
+    actions = [_action(path.name, name, own) for name, own in fields.actions.items()]
+    rules = [_rule(path.name, name, own) for name, own in fields.rules.items()]
+    return decide.Board(actions=tuple(actions), rules=tuple(rules), optional=fields.optional)
+
+
+def _action(file: str, name: str, own: dict[str, object]) -> decide.Action:
+    fields = _made(f"{file}, action {name}", ActionFields, own)
+    return decide.Action(name=name, **{**dict(fields), "cost": round(100.0 * fields.cost, 6)})
+
+
+def _rule(file: str, name: str, own: dict[str, object]) -> decide.Rule:
+    return decide.Rule(name=name, **dict(_made(f"{file}, rule {name}", RuleFields, own)))
+
+
+def _made(where: str, kind: type[Given], fields: dict[str, object]) -> Given:
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        raise InputError(complaint(where, error, list(kind.model_fields))) from error

@@ -1,0 +1,175 @@
+"""The verb board: a run of a simulated store, its files and page, and wrong input in words."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lifeworth.decide.board import in_order
+from lifeworth.run.board_file import DEFAULT, read_board_file
+from lifeworth.run.cli import main
+from lifeworth.tables.errors import InputError
+
+SMALL = ("experiment=clv_simulated", "debug=fast", "data.world.customers=400")
+
+OURS = """
+actions:
+  call: {cost: 20, channel: phone, kpi: kept, capacity: 5}
+  mail: {cost: 0.5, channel: e-mail}
+rules:
+  save: {when: tier >= 'High' and p_alive < .9, action: call, uplift: .5, priority: 1}
+  write: {
+    when: p_alive > .2 or frequency_down, unless: complaint, action: mail, uplift: .05, priority: 2
+  }
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, lifeworth: Callable) -> Path:
+    cwd = tmp_path_factory.mktemp("simulated")
+    printed = lifeworth("run", *SMALL, "hydra.run.dir=run", cwd=cwd)
+    assert printed.status == 0, printed.err
+    return cwd / "run"
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Callable[[str], str]:
+    def written(text: str) -> str:
+        (tmp_path / "board.yaml").write_text(text)
+        return f"rules={tmp_path / 'board.yaml'}"
+
+    return written
+
+
+def read(folder: Path, name: str) -> pd.DataFrame:
+    return pd.read_parquet(folder / f"{name}.parquet")
+
+
+def test_a_board_of_ones_own_within_a_budget(run: Path, rules, tmp_path: Path, capsys) -> None:
+    words = [f"run={run}", rules(OURS), "budget=60", "most=2", f"out={tmp_path / 'out'}"]
+    assert main(["board", *words]) == 0
+    actions, table = read(tmp_path / "out", "actions"), read(tmp_path / "out", "rules")
+    columns = ["customer_id", "place", "action", "channel", "rule", "why", "cost", "margin"]
+    assert actions.columns.tolist() == columns
+    assert actions["cost"].sum() <= 6000
+    assert (actions["action"] == "call").sum() <= 5
+    scores = read(run, "scores").set_index("customer_id")
+    value = scores["expected_value"].loc[actions["customer_id"]].to_numpy()
+    uplift = np.where(actions["action"] == "call", 0.5, 0.05)
+    np.testing.assert_allclose(actions["margin"], uplift * value)
+    assert (actions["margin"] > actions["cost"]).all()
+    first = actions[actions["rule"] == "save"].iloc[0]
+    said = f"tier = {scores.loc[first['customer_id'], 'tier']} and p_alive "
+    assert first["why"].startswith(said)
+    text = pd.read_csv(tmp_path / "out" / "actions.csv", dtype={"customer_id": str})
+    assert text["why"].tolist() == actions["why"].tolist()
+    sums = actions.groupby("rule")["margin"].sum()
+    for _, row in table.iterrows():
+        assert row["margin"] == pytest.approx(sums.get(row["rule"], 0.0))
+    page = (tmp_path / "out" / "board.html").read_text()
+    for words in ("What was left out", "What early warnings are worth", "Break-even uplift"):
+        assert words in page
+    printed = capsys.readouterr().out
+    assert "get" in printed.splitlines()[0]
+    assert printed.splitlines()[-1].startswith("Page: ")
+
+
+def test_triggers_of_the_page_are_those_of_the_run(run: Path, tmp_path: Path) -> None:
+    assert main(["board", f"run={run}", f"out={tmp_path}"]) == 0
+    warnings, flags = read(tmp_path, "warnings").set_index("trigger"), read(tmp_path, "triggers")
+    assert flags["customer_id"].tolist() == read(run, "scores")["customer_id"].tolist()
+    for name in warnings.index:
+        assert warnings.loc[name, "flagged"] == flags[name].sum()
+    assert (flags["recency_long"] == (flags["days_since_last"] > 45)).all()
+
+
+def test_the_board_that_comes_along_follows_personas(run: Path, tmp_path: Path) -> None:
+    names = ["Champions", "Potential Loyalists", "At Risk", "Hibernating"]
+    names += ["New/Low Value", "Lost/Inactive", "VIP Outliers"]
+    ids = read(run, "scores")["customer_id"]
+    personas = np.resize(names, len(ids))
+    pd.DataFrame({"customer_id": ids, "persona": personas}).to_parquet(
+        tmp_path / "personas.parquet"
+    )
+    out = tmp_path / "out"
+    assert main(["board", f"run={run}", f"personas={tmp_path}", "most=3", f"out={out}"]) == 0
+    actions, table = read(out, "actions"), read(out, "rules")
+    assert (table["resting"] == "").all()
+    assert (table["guarded"] > 0).any()
+    persona = dict(zip(ids, personas, strict=True))
+    mine = actions[actions["rule"] == "lost archive"]
+    assert len(mine)
+    assert {persona[name] for name in mine["customer_id"]} == {"Lost/Inactive"}
+    assert mine["why"].eq("persona = Lost/Inactive").all()
+    assert (table.loc[table["rule"].str.startswith("loyalists"), "fires"] > 0).all()
+    assert (actions.groupby("customer_id").size() <= 3).all()
+
+
+def test_every_rule_of_the_board_that_comes_along_has_its_own_priority() -> None:
+    board = read_board_file(DEFAULT)
+    assert len({rule.priority for rule in board.rules}) == len(board.rules) == len(in_order(board))
+    assert {rule.action for rule in board.rules} == {action.name for action in board.actions}
+    assert all(action.kpi and action.does and action.channel for action in board.actions)
+    assert all(rule.objective for rule in board.rules)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("tier >=", "tierr >=", "rule save: there is no column tierr, did you mean tier?"),
+        (
+            "action: mail,",
+            "action: mial,",
+            "rule write: there is no action mial, did you mean mail",
+        ),
+        ("priority: 2", "priority: 1", "rule write: it has priority 1 as rule save has"),
+        ("uplift: .5,", "", "board.yaml, rule save: uplift is missing"),
+        ("uplift: .5,", "upift: .5,", "board.yaml, rule save: there is no 'upift', did you mean"),
+        ("capacity: 5", "capacity: -5", "board.yaml, action call: capacity = -5"),
+        ("cost: 20", "cost: dear", "board.yaml, action call: cost = 'dear'"),
+        ("rules:", "rulez:", "board.yaml: there is no 'rulez', did you mean 'rules'?"),
+        ("rules:", "rules: [", "board.yaml: it is no YAML that can be read"),
+        ("p_alive < .9", "p_alive < .9 and p_alive > .95", "rule save: nobody can fulfil"),
+        ("kpi: kept,", "kpi: kept, cost: 30,", "board.yaml: it is no YAML that can be read"),
+    ],
+)
+def test_what_is_wrong_with_a_file_of_rules(run: Path, rules, capsys, old, new, says) -> None:
+    assert main(["board", f"run={run}", rules(OURS.replace(old, new))]) == 2
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["rules=none.yaml"], "none.yaml: there is no such file; name a YAML file"),
+        (["budget=-1"], "lifeworth board: budget = '-1'"),
+        (["most=0"], "lifeworth board: most = '0'"),
+        (["margin=40"], "lifeworth board: margin = '40'"),
+        (["personas=nowhere"], "nowhere: there is no such file"),
+    ],
+)
+def test_wrong_words(run: Path, capsys, words, says) -> None:
+    assert main(["board", f"run={run}", *words]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_personas_of_other_customers_are_refused(run: Path, tmp_path: Path, capsys) -> None:
+    path = tmp_path / "personas.csv"
+    path.write_text("customer_id,persona\nnobody,Champions\n")
+    assert main(["board", f"run={run}", f"personas={path}"]) == 2
+    assert "none of the 1 customers" in capsys.readouterr().err
+
+
+def test_help(capsys) -> None:
+    assert main(["board", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "most=..." in out
+    assert "rules=board.yaml" in out
+
+
+def test_a_file_that_holds_a_list_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "list.yaml").write_text("- a\n")
+    with pytest.raises(InputError, match="it has no actions and rules"):
+        read_board_file(tmp_path / "list.yaml")
