@@ -199,7 +199,7 @@ def _checked(candidates: pd.DataFrame, caps: ListCaps) -> pd.DataFrame:
                 f"'{first['visit_id']}', {first[name]}; leave them out, or correct them"
             )
     for name in (n for n, cap in _kinds(caps) if cap is not None):
-        if candidates[name].isna().any():
+        if bool(candidates[name].isna().to_numpy().any()):
             first = candidates[candidates[name].isna()].iloc[0]
             raise InputError(
                 f"candidates: product '{first['product_id']}' of visit '{first['visit_id']}' has "
