@@ -182,10 +182,10 @@ def _checked(candidates: pd.DataFrame, caps: ListCaps) -> pd.DataFrame:
         *NUMBERS,
         *(n for n, cap in _kinds(caps) if cap is not None),
     ]
-    absent = [c for c in needed if c not in candidates]
-    if absent:
+    lacking = [c for c in needed if c not in candidates]
+    if lacking:
         raise InputError(
-            f"candidates: there is no column '{absent[0]}'; it has {', '.join(candidates)}"
+            f"candidates: there is no column '{lacking[0]}'; it has {', '.join(candidates)}"
         )
     for name in NUMBERS:
         low, high = BOUNDS.get(name, (-np.inf, np.inf))
@@ -199,8 +199,9 @@ def _checked(candidates: pd.DataFrame, caps: ListCaps) -> pd.DataFrame:
                 f"'{first['visit_id']}', {first[name]}; leave them out, or correct them"
             )
     for name in (n for n, cap in _kinds(caps) if cap is not None):
-        if bool(candidates[name].isna().to_numpy().any()):
-            first = candidates[candidates[name].isna()].iloc[0]
+        absent = candidates[name].isna().to_numpy(dtype=np.bool_)
+        if absent.any():
+            first = candidates.iloc[int(absent.argmax())]
             raise InputError(
                 f"candidates: product '{first['product_id']}' of visit '{first['visit_id']}' has "
                 f"no {name}; give one, or no cap per {name}"
