@@ -51,6 +51,13 @@ def test_measures_are_those_of_scikit_learn(sides):
         assert row["precision"] == pytest.approx(metrics.precision_score(quiet, flag))
         assert row["recall"] == pytest.approx(metrics.recall_score(quiet, flag))
         assert row["lift"] == pytest.approx(row["precision"] / quiet.mean())
+        able = (
+            flags["frequency_change"].notna()
+            if row["trigger"] == "frequency_down"
+            else flag | ~flag
+        )
+        assert row["own_base"] == pytest.approx(quiet[able].mean())
+        assert row["own_lift"] == pytest.approx(row["precision"] / row["own_base"])
         assert 0 <= row["low"] <= row["precision"] <= row["high"] <= 1
 
 

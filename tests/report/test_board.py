@@ -34,7 +34,8 @@ def shown() -> Shown:
     table = pd.DataFrame({
         "trigger": ["recency_long", "complaint"], **rows,
         "low": [0.6, np.nan], "high": [0.9, np.nan], "recall": [0.4, 0.0],
-        "lift": [1.5, np.nan], "model_precision": [0.9, np.nan],
+        "lift": [1.5, np.nan], "own_base": [0.5, 0.5], "own_lift": [1.5, np.nan],
+        "model_precision": [0.9, np.nan],
     })  # fmt: skip
     judged = Judged(table, 0.5, 4, 90, 0.8, (0.2, 0.25))
     return Shown(
@@ -45,10 +46,8 @@ def shown() -> Shown:
 
 
 def test_the_headline_counts_customers_actions_and_money(shown):
-    said = (
-        "1 of 3 customers get 1 action: expected to bring 20.00 EUR of margin at a cost of 5.00 EUR"
-    )
-    assert headline(shown) == said
+    said = "1 of 3 customers get 1 action: expected to bring 20.00 EUR of margin"
+    assert headline(shown) == f"{said} at a cost of 5.00 EUR"
 
 
 def test_rules_that_rest_are_in_no_table(shown):
@@ -63,8 +62,8 @@ def test_rules_that_rest_are_in_no_table(shown):
 def test_warnings_stand_beside_the_model(shown):
     rows = [[cell.text for cell in row] for row in warnings_grid(shown.judged).groups[""]]
     assert rows == [
-        ["recency_long", "2", "75.0 %", "40.0 %", "1.50", "90.0 %", "1.80"],
-        ["complaint", "0", "–", "0.0 %", "–", "–", "–"],
+        ["recency_long", "2", "75.0 %", "40.0 %", "1.50", "1.50", "90.0 %", "1.80"],
+        ["complaint", "0", "–", "0.0 %", "–", "–", "–", "–"],
     ]
 
 

@@ -20,6 +20,9 @@ BEHIND = {
 }
 """Triggers, and the column of the number that stands behind each."""
 
+PARTIAL = {"frequency_down": "frequency_change"}
+"""Triggers that only customers with a number can set off, and its column."""
+
 OF_EVENTS = ("abandoned_cart", "complaint")
 """Triggers that are there only where a store has events."""
 

@@ -16,6 +16,7 @@ from scipy import stats
 from lifeworth.asof.features import features
 from lifeworth.asof.split import Future, History
 from lifeworth.asof.summary import outcomes
+from lifeworth.asof.triggers import PARTIAL
 from lifeworth.evaluate.errors import UndefinedError, auc
 from lifeworth.tables.errors import InputError
 
@@ -34,8 +35,10 @@ class Judged(NamedTuple):
     table
         trigger, flagged, share (of customers), precision (of the flagged, who stayed silent), low,
         high (90 % interval of precision, Wilson 1927), recall (of the silent, who were flagged),
-        lift (precision / base), model_precision (of as many customers whom the model puts first;
-        NaN without a model). A trigger that flags nobody has no precision and no lift.
+        lift (precision / base), own_base and own_lift (the same among those who could be flagged
+        at all: a drop of frequency needs a baseline), model_precision (of as many customers whom
+        the model puts first; NaN without a model). A trigger that flags nobody has no precision and
+        no lift.
     base
         Share of customers who stayed silent.
     customers, horizon
@@ -77,7 +80,7 @@ def judged(
         What a model says of each customer's silence; None: no model.
     """
     quiet = silent(future)
-    rows = [_row(name, flags[name].to_numpy(dtype=bool), quiet, chance) for name in names]
+    rows = [_row(name, flags, quiet, chance) for name in names]
     return Judged(
         table=pd.DataFrame(rows),
         base=float(quiet.mean()),
@@ -132,11 +135,14 @@ def _columns(history: History) -> Float[np.ndarray, "customers columns"]:
 
 def _row(
     name: str,
-    flag: Bool[np.ndarray, " customers"],
+    flags: pd.DataFrame,
     quiet: Bool[np.ndarray, " customers"],
     chance: Float[np.ndarray, " customers"] | None,
 ) -> dict[str, object]:
+    flag = flags[name].to_numpy(dtype=bool)
     flagged, right = int(flag.sum()), int((flag & quiet).sum())
+    able = flags[PARTIAL.get(name, "customer_id")].notna().to_numpy(dtype=bool)
+    own_base = float(quiet[able].mean()) if able.any() else np.nan
     low, high = _wilson(right, flagged)
     precision = right / flagged if flagged else np.nan
     return {
@@ -148,6 +154,8 @@ def _row(
         "high": high,
         "recall": right / quiet.sum() if quiet.any() else np.nan,
         "lift": precision / quiet.mean() if quiet.any() else np.nan,
+        "own_base": own_base,
+        "own_lift": precision / own_base if own_base > 0 else np.nan,
         "model_precision": np.nan if chance is None else _first(chance, quiet, flagged),
     }
 

@@ -43,8 +43,9 @@ WARNINGS = Caption(
     "Each trigger at an earlier moment, against what came after: the customer does not buy in the "
     "next {horizon}. {base} of {customers} did not, flagged or not. Precision is the share of them "
     "among the flagged (with a 90 % interval), recall the share of them that was flagged, lift "
-    "precision over that base. Beside it what as many customers hold whom a model puts first that "
-    "was trained one horizon earlier.",
+    "precision over that base, own lift precision over the base of those who could be flagged at "
+    "all (a drop of frequency needs a baseline). Model's precision is that of as many customers, "
+    "those whom a model puts first that was trained one horizon earlier.",
     "A lift near 1: the flag says nothing. Below 1: it marks customers who are more likely to buy "
     "than others. A model far above: rank by the model, and let the flag explain.",
 )
@@ -117,7 +118,8 @@ def rules_grid(shown: Shown) -> Grid:
 
 def warnings_grid(judged: Judged) -> Grid:
     """Return a row per trigger: precision, recall and lift, and the model beside it."""
-    head = ["Trigger", "Flagged", "Precision", "Recall", "Lift", "Model's precision", "Its lift"]
+    head = ["Trigger", "Flagged", "Precision", "Recall", "Lift", "Own lift", "Model's precision"]
+    head += ["Its lift"]
     rows = [_warning(row, judged.base) for _, row in judged.table.iterrows()]
     return Grid(head=head, groups={"": rows})
 
@@ -136,7 +138,9 @@ def _warning(row: pd.Series, base: float) -> Row:
     return [
         *_cells(row["trigger"], number(row["flagged"])),
         Cell(text=share(row["precision"]), small=interval),
-        *_cells(share(row["recall"]), number(row["lift"], 2)),
+        Cell(text=share(row["recall"])),
+        Cell(text=number(row["lift"], 2)),
+        Cell(text=number(row["own_lift"], 2), small=f"of {share(row['own_base'])}"),
         *_cells(share(row["model_precision"]), number(row["model_precision"] / base, 2)),
     ]
 
