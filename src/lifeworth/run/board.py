@@ -46,7 +46,7 @@ class Arguments(Words):
     """What board, within which limits; money in units of the run's currency."""
 
     run: str = Field(description="folder of a run, its MLflow run_id, or latest")
-    rules: str | None = Field(None, description="YAML file of actions and rules; none for ours")
+    rules: str | None = Field(None, description="YAML file; none for the board that comes along")
     personas: str | None = Field(
         None, description="folder with personas.parquet, or a file: customer_id, persona"
     )
