@@ -155,6 +155,25 @@ def test_wrong_words(run: Path, capsys, words, says) -> None:
     assert says in capsys.readouterr().err
 
 
+def test_the_names_of_a_run_of_personas_are_what_rules_read(run: Path, tmp_path: Path) -> None:
+    """Its own column persona holds numbers."""
+    ids = pd.read_parquet(run / "scores.parquet")["customer_id"]
+    names = np.resize(["Champions", "At Risk"], len(ids))
+    told = pd.DataFrame({"customer_id": ids, "persona": np.arange(len(ids)), "persona_name": names})
+    told.to_parquet(tmp_path / "personas.parquet")
+    out = tmp_path / "out"
+    assert main(["board", f"run={run}", f"personas={tmp_path}", f"out={out}"]) == 0
+    actions = pd.read_parquet(out / "actions.parquet")
+    assert actions["why"].str.contains("persona = ").any()
+
+
+def test_a_file_without_personas_is_refused(run: Path, tmp_path: Path, capsys) -> None:
+    path = tmp_path / "nobody.csv"
+    path.write_text("customer_id,group\n1,a\n")
+    assert main(["board", f"run={run}", f"personas={path}"]) == 2
+    assert "has neither persona_name nor persona" in capsys.readouterr().err
+
+
 def test_personas_of_other_customers_are_refused(run: Path, tmp_path: Path, capsys) -> None:
     path = tmp_path / "personas.csv"
     path.write_text("customer_id,persona\nnobody,Champions\n")

@@ -48,7 +48,7 @@ class Arguments(Words):
     run: str = Field(description="folder of a run, its MLflow run_id, or latest")
     rules: str | None = Field(None, description="YAML file; none for the board that comes along")
     personas: str | None = Field(
-        None, description="folder with personas.parquet, or a file: customer_id, persona"
+        None, description="folder of a run of personas, or a file: customer_id, persona"
     )
     budget: Money | None = Field(None, description="the most that is spent; none for any")
     most: int = Field(1, ge=1, le=9, description="the most actions of a customer")
@@ -114,7 +114,7 @@ def _with_personas(arguments: Arguments, frame: pd.DataFrame) -> pd.DataFrame:
         return frame
     path = Path(arguments.personas)
     path = path / "personas.parquet" if path.is_dir() else path
-    listed = read_columns(path, {"customer_id": "text", "persona": "text"}, once=["customer_id"])
+    listed = _personas(path)
     found = frame.merge(listed, on="customer_id", how="left")
     if found["persona"].isna().all():
         raise InputError(
@@ -123,6 +123,21 @@ def _with_personas(arguments: Arguments, frame: pd.DataFrame) -> pd.DataFrame:
             f"{frame['customer_id'].iloc[0]!r} here; write customer_id as the run does"
         )
     return found
+
+
+def _personas(path: Path) -> pd.DataFrame:
+    """Return customer_id and persona: the names that a run of personas left, or the shop's own."""
+    wanted = {"customer_id": "text"}
+    listed = read_columns(
+        path, wanted, {"persona_name": "text", "persona": "text"}, once=["customer_id"]
+    )
+    named = [name for name in ("persona_name", "persona") if name in listed]
+    if not named:
+        raise InputError(
+            f"{VERB}: {path} has neither persona_name nor persona; give customer_id and persona, "
+            "such as 12345 and Champions"
+        )
+    return listed[["customer_id"]].assign(persona=listed[named[0]])
 
 
 def _span(scores: pd.DataFrame) -> str:

@@ -28,8 +28,8 @@ SEVEN = (
     Naming("Potential Loyalists", 0.63, 0.63, 0.63),
     Naming("At Risk", 0.40, 0.40, 0.40),
     Naming("Hibernating", 0.27, 0.27, 0.27),
-    Naming("New / Low Value", 0.14, 0.14, 0.14),
-    Naming("Lost / Inactive", 0.03, 0.03, 0.03),
+    Naming("New/Low Value", 0.14, 0.14, 0.14),
+    Naming("Lost/Inactive", 0.03, 0.03, 0.03),
     Naming(VIP, 0.50, 0.995, 0.995),
 )
 """Seven segments of a gift shop, where each lay among its 4,050 customers.
