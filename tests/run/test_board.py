@@ -162,9 +162,16 @@ def test_the_names_of_a_run_of_personas_are_what_rules_read(run: Path, tmp_path:
     told = pd.DataFrame({"customer_id": ids, "persona": np.arange(len(ids)), "persona_name": names})
     told.to_parquet(tmp_path / "personas.parquet")
     out = tmp_path / "out"
-    assert main(["board", f"run={run}", f"personas={tmp_path}", f"out={out}"]) == 0
+    board = tmp_path / "board.yaml"
+    board.write_text(
+        "actions: {hello: {cost: 0.01, channel: e-mail, kpi: answers, does: says hello}}\n"
+        "rules: {ours: {when: persona = 'Champions', action: hello, uplift: .5, priority: 1}}\n"
+    )
+    words = [f"run={run}", f"personas={tmp_path}", f"rules={board}", f"out={out}"]
+    assert main(["board", *words]) == 0
     actions = pd.read_parquet(out / "actions.parquet")
-    assert actions["why"].str.contains("persona = ").any()
+    assert len(actions) > 100
+    assert set(actions["why"]) == {"persona = Champions"}
 
 
 def test_a_file_without_personas_is_refused(run: Path, tmp_path: Path, capsys) -> None:
