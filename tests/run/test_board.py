@@ -159,7 +159,7 @@ def test_the_names_of_a_run_of_personas_are_what_rules_read(run: Path, tmp_path:
     """Its own column persona holds numbers."""
     ids = pd.read_parquet(run / "scores.parquet")["customer_id"]
     names = np.resize(["Champions", "At Risk"], len(ids))
-    told = pd.DataFrame({"customer_id": ids, "persona": np.arange(len(ids)), "persona_name": names})
+    told = pd.DataFrame({"customer_id": ids, "persona": np.arange(len(ids)), "name": names})
     told.to_parquet(tmp_path / "personas.parquet")
     out = tmp_path / "out"
     board = tmp_path / "board.yaml"
@@ -178,7 +178,7 @@ def test_a_file_without_personas_is_refused(run: Path, tmp_path: Path, capsys) -
     path = tmp_path / "nobody.csv"
     path.write_text("customer_id,group\n1,a\n")
     assert main(["board", f"run={run}", f"personas={path}"]) == 2
-    assert "has neither persona_name nor persona" in capsys.readouterr().err
+    assert "has neither name nor persona" in capsys.readouterr().err
 
 
 def test_personas_of_other_customers_are_refused(run: Path, tmp_path: Path, capsys) -> None:

@@ -128,13 +128,11 @@ def _with_personas(arguments: Arguments, frame: pd.DataFrame) -> pd.DataFrame:
 def _personas(path: Path) -> pd.DataFrame:
     """Return customer_id and persona: the names that a run of personas left, or the shop's own."""
     wanted = {"customer_id": "text"}
-    listed = read_columns(
-        path, wanted, {"persona_name": "text", "persona": "text"}, once=["customer_id"]
-    )
-    named = [name for name in ("persona_name", "persona") if name in listed]
+    listed = read_columns(path, wanted, {"name": "text", "persona": "text"}, once=["customer_id"])
+    named = [name for name in ("name", "persona") if name in listed]
     if not named:
         raise InputError(
-            f"{VERB}: {path} has neither persona_name nor persona; give customer_id and persona, "
+            f"{VERB}: {path} has neither name nor persona; give customer_id and persona, "
             "such as 12345 and Champions"
         )
     return listed[["customer_id"]].assign(persona=listed[named[0]])
