@@ -53,7 +53,8 @@ def print_grid(grid: Grid, console: Console) -> None:
     lines = [row for rows in grid.groups.values() for row in rows]
     kept = [i for i in range(len(grid.head)) if i == 0 or any(row[i].text for row in lines)]
     for i in kept:
-        table.add_column(Text(grid.head[i]), justify="left" if i in grid.words else "right")
+        justify = "left" if i in grid.words else "right"
+        table.add_column(Text(grid.head[i]), justify=justify, overflow="fold")
     for title, rows in grid.groups.items():
         table.add_section()
         if title:
