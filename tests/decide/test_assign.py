@@ -461,3 +461,12 @@ def test_only_the_line_of_highs_is_kept_back(capfd):
     with without_chatter():
         os.write(1, b"HighsMipSolverData::transformNewIntegerFeasibleSolution\nours\n")
     assert capfd.readouterr().out == "ours\n"
+
+
+@pytest.mark.parametrize(("costs", "budget"), [(0.0, 500.0), (1.0, 500.0), (1.0, 4.0)])
+def test_a_budget_that_nobody_could_overdraw_has_no_price(costs, budget):
+    offers = Offers(value=np.full((4, 1), 3.0), cost=np.full((4, 1), costs))
+    told = assign(offers, Limits(budget=budget)).certificate
+    assert told.value == 12.0
+    assert told.budget_price == 0.0
+    assert assign(offers, Limits(budget=2.0)).certificate.budget_price == (3.0 if costs else 0.0)

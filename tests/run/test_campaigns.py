@@ -1,6 +1,7 @@
 """`lifeworth run` on a randomised campaign: what it leaves and says, and whether that is true."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from lifeworth.models.store import load
 from lifeworth.models.uplift import MetaLearner
 from lifeworth.run.campaign_policies import judge, rule_scores
-from lifeworth.run.campaigns import run, trial_of
+from lifeworth.run.campaigns import check_sizes, run, trial_of
 from lifeworth.run.cli import main
 from lifeworth.run.conf import conf_folder
 from lifeworth.run.cross_fit import cross_fit
@@ -179,3 +180,11 @@ def test_hillstrom_is_told_as_published(data_folder, composed) -> None:
 def test_two_sources_of_one_seed_are_one_campaign() -> None:
     first, second = (SimulatedCampaign(seed=3).load().content_hash() for _ in range(2))
     assert first == second != SimulatedCampaign(seed=4).load().content_hash()
+
+
+def test_arms_of_other_sizes_than_their_chances_say_are_refused(config) -> None:
+    trial = trial_of(config.data.load().frame(), config.campaign)
+    check_sizes(trial)
+    tilted = replace(trial, propensity=np.where(trial.arm == 0, 0.6, 0.4 / (len(trial.arms) - 1)))
+    with pytest.raises(InputError, match=r"sizes that their chances say .control .* expected"):
+        check_sizes(tilted)

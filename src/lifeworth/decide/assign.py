@@ -95,7 +95,8 @@ def assign(offers: Offers, limits: Limits, sizes: Sizes | None = None) -> Assign
     found = solved(classes, room, sizes)
     counts = _better(classes, room, found, cheapest)
     ids = pd.RangeIndex(len(offers.value)) if offers.ids is None else offers.ids
-    certificate = _certificate(classes, counts, found, scale)
+    binds = limits.budget is not None and bool(limits.budget / scale[1] < _most(classes))
+    certificate = _certificate(classes, counts, found, scale, binds=binds)
     return Assignment(arm=spread(classes, counts.astype(np.int64), ids), certificate=certificate)
 
 
@@ -139,8 +140,9 @@ def _better(classes: Classes, room: Room, found: Bounded, cheapest: ByArm | None
 
 
 def _certificate(
-    classes: Classes, counts: ByArm, found: Bounded, scale: tuple[float, float]
+    classes: Classes, counts: ByArm, found: Bounded, scale: tuple[float, float], *, binds: bool
 ) -> Certificate:
+    """Certify counts; a budget that nobody could overdraw does not bind, and has no price."""
     value, bound = worth(classes, counts), found.bound
     theta = found.theta if np.isfinite(classes.value).any() else np.zeros_like(found.theta)
     arms = scale[0] * theta[1:]
@@ -149,16 +151,21 @@ def _certificate(
         spend=scale[1] * float((classes.cost * counts).sum()),
         upper_bound=scale[0] * bound,
         gap=(bound - value) / bound if bound - value > NOTHING else 0.0,
-        budget_price=scale[0] / scale[1] * float(theta[0]),
+        budget_price=scale[0] / scale[1] * float(theta[0]) if binds else 0.0,
         cap_prices=np.maximum(arms, 0.0),
         minimum_prices=np.maximum(-arms, 0.0),
         customers=counts.sum(axis=1).astype(np.int64),
     )
 
 
+def _most(classes: Classes) -> float:
+    """Return what cannot be overdrawn, whoever gets what."""
+    return float(classes.weight @ np.abs(classes.cost).max(axis=0, initial=0.0))
+
+
 def _room(classes: Classes, limits: Limits, unit: float) -> Room:
     """Return the limits as finite numbers: what nobody could overdraw bounds what is unbounded."""
-    most = float(classes.weight @ np.abs(classes.cost).max(axis=0, initial=0.0))
+    most = _most(classes)
     there = np.isfinite(classes.value) @ classes.weight
     budget = most if limits.budget is None else min(limits.budget / unit, most)
     caps = [np.inf if cap is None else cap for cap in limits.cap_of_each(len(there))]

@@ -70,16 +70,22 @@ LAST = ("At every look", "Variance removed")
 
 
 def headline(reading: Reading, outcome: str) -> str:
-    """Return one sentence: the mismatch, or what the arms did to the first outcome."""
+    """Return one sentence: the mismatch, or what the arms did to the first outcome.
+
+    Where looks before the end were planned, by the intervals that hold at every look.
+    """
     if reading.ratio.mismatch:
         return "The groups are not what they were to be: nothing else is to be trusted"
     best = main_rows(reading, outcome)
+    looked = bool(best["always_low"].notna().all())
+    low, high = ("always_low", "always_high") if looked else ("low", "high")
     if len(best) == 1:
         row = best.iloc[0]
-        ends = f"{signed(row['low'])} to {signed(row['high'])}"
+        ends = f"{signed(row[low])} to {signed(row[high])}"
         level = share(reading.level, 0)
-        return f"{row['arm']}: {outcome} {signed(row['effect'])} ({level} interval {ends})"
-    sure = best.loc[(best["low"] > 0) | (best["high"] < 0), "arm"].tolist()
+        kind = f"{level} interval at every look" if looked else f"{level} interval"
+        return f"{row['arm']}: {outcome} {signed(row['effect'])} ({kind} {ends})"
+    sure = best.loc[(best[low] > 0) | (best[high] < 0), "arm"].tolist()
     told = ", ".join(sure) if sure else "none"
     return f"{len(sure)} of {len(best)} arms differ from the control in {outcome}: {told}"
 

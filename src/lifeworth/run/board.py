@@ -41,6 +41,9 @@ PAGE = "board.html"
 
 Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
+MOSTLY = 0.9
+"""Share of customers with a persona below which that is told."""
+
 
 class Arguments(Words):
     """What board, within which limits; money in units of the run's currency."""
@@ -79,7 +82,7 @@ def main(arguments: Arguments) -> int:
         acted=acted,
         terms=terms,
         judged=warnings.judged,
-        notes=_notes(arguments, card, acted, warnings),
+        notes=[*_notes(arguments, card, acted, warnings), *_known(frame)],
         facts=_facts(arguments, run, card, acted),
     )
     out = Path(arguments.out) if arguments.out else folder / "board"
@@ -125,6 +128,16 @@ def _with_personas(arguments: Arguments, frame: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
+def _known(frame: pd.DataFrame) -> list[str]:
+    """Say how many customers have a persona, where that is not nearly all."""
+    if "persona" not in frame or frame["persona"].notna().mean() >= MOSTLY:
+        return []
+    return [
+        f"{int(frame['persona'].notna().sum()):,} of {counted(len(frame), 'customer')} have a "
+        "persona; rules of personas leave out the others. Is it the same shop and cut-off?"
+    ]
+
+
 def _personas(path: Path) -> pd.DataFrame:
     """Return customer_id and persona: the names that a run of personas left, or the shop's own."""
     wanted = {"customer_id": "text"}
@@ -157,8 +170,8 @@ def _notes(arguments: Arguments, card: dict[str, Any], acted: Acted, warnings: W
     if len(resting):
         absent = ", ".join(resting["resting"].unique())
         notes.append(
-            f"{counted(len(resting), 'rule')} of {len(acted.rules)} rest, for these columns are "
-            f"not there: {absent}."
+            f"{counted(len(resting), 'rule')} of {len(acted.rules)} are not used: columns that are "
+            f"not there are {absent}."
         )
     for name, before in acted.shadowed.items():
         notes.append(f"Rule {name} never gets its turn here, behind {', '.join(before)}.")

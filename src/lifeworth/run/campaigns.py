@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from lifeworth.decide.sample_ratio import assigned_ratio
+from lifeworth.decide.sample_ratio import SampleRatio, assigned_ratio
 from lifeworth.models.uplift.fitted import Uplift
 from lifeworth.models.uplift.trial import Trial
 from lifeworth.report.campaign import CampaignEvidence, print_campaign
@@ -40,6 +40,7 @@ def run(config: RunConfig, folder: Path) -> dict[str, Any]:
         campaign = checked(config, config.data.load(latest=now))
         trial = trial_of(campaign.frame(), config.campaign)
         rule_scores(trial, config.campaign)  # refused now, not after minutes
+        check_sizes(trial)
         found = {}
         for name, recipe in {config.names.model: config.model, **others}.items():
             step(f"cross-fitting {name}")
@@ -108,13 +109,35 @@ def trial_of(frame: pd.DataFrame, rules: CampaignRules) -> Trial:
     )
 
 
+def check_sizes(trial: Trial) -> None:
+    """Refuse arms whose sizes are not what their chances say.
+
+    Raises
+    ------
+    InputError
+        If the sample-ratio check has a p-value below .001.
+    """
+    ratio = _ratio(trial)
+    if ratio.mismatch:
+        shares = zip(trial.arms, np.bincount(trial.arm), trial.shares(), strict=True)
+        told = ", ".join(f"{arm} {n:,} of {s * len(trial.arm):,.0f}" for arm, n, s in shares)
+        raise InputError(
+            f"campaign: the arms do not have the sizes that their chances say ({told} expected; "
+            f"p = {ratio.p_value:.1g}), so that nothing can be read from them; find out who is "
+            "missing or was drawn otherwise, or correct the chances"
+        )
+
+
+def _ratio(trial: Trial) -> SampleRatio:
+    sizes = {a: int((trial.arm == i).sum()) for i, a in enumerate(trial.arms)}
+    return assigned_ratio(sizes, dict(zip(trial.arms, map(float, trial.shares()), strict=True)))
+
+
 def scorecard(
     config: RunConfig, campaign: Campaign, trial: Trial, judged: Judged, seconds: float
 ) -> dict[str, Any]:
     """Return the flat scorecard: measures of arms and policies, the verdict, and facts."""
-    sizes = {a: int((trial.arm == i).sum()) for i, a in enumerate(trial.arms)}
-    shares = dict(zip(trial.arms, map(float, trial.shares()), strict=True))
-    ratio = assigned_ratio(sizes, shares)
+    ratio = _ratio(trial)
     first = campaign.treatments.assigned_at.min().to_pyarrow().as_py()
     numbers: dict[str, float] = {"customers": float(len(trial.arm))}
     for row in judged.arms.to_dict("records"):
@@ -192,12 +215,6 @@ def evidence(
     rules = config.campaign
     money = rules.outcome == "value_cents"
     notes = list(fitted.notes())
-    if card["sample_ratio_p"] < 0.001:
-        notes.insert(
-            0,
-            "The arms do not have the sizes their chances say (sample-ratio check): nothing below "
-            "is to be trusted until the reason is found.",
-        )
     if config.names.debug:
         notes.append(f"debug={config.names.debug}: made in a hurry, the figures mean nothing.")
     counts = pd.Series(plan.arm).value_counts()

@@ -44,7 +44,10 @@ class Arguments(Words):
     empty_cents: float = Field(1_000.0, ge=0, description="penalty at a cover of 0, before alpha")
     return_cents: float = Field(0.0, ge=0, description="cost of a return beyond the lost margin")
     visit: str | None = Field(None, description="print the list of this visit")
-    out: str | None = Field(None, description="Parquet file for all lists, with reasons")
+    out: str | None = Field(
+        None,
+        description="file for all lists, with reasons: Parquet, or CSV if its name ends in .csv",
+    )
     delimiter: str = Field(",", min_length=1, max_length=1, description="of a CSV file")
     tracking_uri: str | None = Field(None, description="MLflow store that knows the run")
 
@@ -152,7 +155,10 @@ def grid(own: pd.DataFrame) -> Grid:
 
 def _write(found: pd.DataFrame, path: Path) -> None:
     try:
-        found.to_parquet(path, index=False)
+        if path.suffix == ".csv":
+            found.to_csv(path, index=False)
+        else:
+            found.to_parquet(path, index=False)
     except OSError as error:
         raise InputError(
             f"lifeworth recommend: out={path} cannot be written ({error.strerror or error}); name "

@@ -110,6 +110,11 @@ def caution_of(arguments: Arguments) -> Caution:
 
 
 def _action(arguments: Arguments) -> Action:
+    if arguments.uplift is not None and abs(arguments.uplift) > 1:
+        raise InputError(
+            f"{VERB}: uplift={arguments.uplift:g} would change value by {arguments.uplift:.0%}; "
+            f"give a share, such as uplift={arguments.uplift / 100:g} for {arguments.uplift:g} %"
+        )
     cost = None if arguments.cost is None else _cents(arguments.cost)
     return Action(budget=_cents(arguments.budget), cost=cost, uplift=arguments.uplift)
 

@@ -50,4 +50,4 @@ class Shelf:
 
 
 def _mapped(file: IO[bytes], dtype: np.dtype) -> np.ndarray:
-    return np.asarray(np.memmap(file, dtype, mode="r"))  # pyright: ignore[reportCallIssue, reportArgumentType]  # any open file will do
+    return np.asarray(np.memmap(file, dtype, mode="c"))  # pyright: ignore[reportCallIssue, reportArgumentType]  # any open file will do

@@ -35,6 +35,9 @@ NEEDED = ("customer_id", "arm")
 
 KEY = ("customer_id", "campaign_id")
 
+TAKEN = {*KINDS, *KEY, "value_cents", "cost_cents"}
+"""Names that features may not have."""
+
 FeatureKind = Literal["text", "number", "count", "money", "truth"]
 
 
@@ -219,12 +222,28 @@ class CampaignFiles:
             if name not in given and on is None:
                 day = name.removesuffix("_at") + "_on"
                 yield f"campaign_files: {what}? map columns.{name}, or give {day}=2026-01-31"
+        yield from self._feature_faults(given)
         if not self.features:
             yield (
                 "campaign_files: features names no column, and without one all customers are "
                 "alike; name some that were known before the arms were drawn, such as "
                 "{orders_so_far: count, spent_so_far: money, country: text}"
             )
+
+    def _feature_faults(self, given: dict[str, str]) -> Iterator[str]:
+        """Say which features are what came after, or bear a name that is taken."""
+        mapped = {column: name for name, column in given.items()}
+        for name, field in self._features().items():
+            if field.column in mapped:
+                yield (
+                    f"campaign_files: the feature '{field.column}' is mapped as "
+                    f"columns.{mapped[field.column]}; a feature is known before the arm is drawn"
+                )
+            elif name in TAKEN:
+                yield (
+                    f"campaign_files: a feature cannot be called '{field.column}' here, which is "
+                    f"the name of a column of ours; rename it in the file, such as {name}_before"
+                )
 
     def _chance_faults(self, arms: tuple[str, ...], given: dict[str, str]) -> Iterator[str]:
         chances = self.chances or {}
