@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from lifeworth.asof.split import latest
+from lifeworth.models.personas import RfmGrid
 from lifeworth.models.store import load
 from lifeworth.run.cli import main
 from lifeworth.run.conf import conf_folder
+from lifeworth.run.config import build
 from lifeworth.run.hydra_app import compose_and_run
 from lifeworth.run.personas import run
 
@@ -95,6 +98,18 @@ def test_wrong_words_are_told_in_a_sentence(words, says, tmp_path: Path, capfd) 
     told = capfd.readouterr().err
     assert says in told
     assert "Traceback" not in told
+
+
+def test_a_baseline_that_finds_nobody_is_told(composed, tmp_path: Path) -> None:
+    """HDBSCAN with a smallest cluster of 100 has none among so few customers."""
+    config = composed(*WORDS, f"tracking_uri=sqlite:///{tmp_path / 'mlflow.db'}")
+    spelled = yaml.safe_load((conf_folder() / "model" / "personas_hdbscan.yaml").read_text())
+    given = {"dense": build("model", spelled), "grid": RfmGrid(cells=3)}
+    run(config.model_copy(update={"baselines": given}), tmp_path / "run")
+    uses = pd.read_parquet(tmp_path / "run" / "uses.parquet")
+    assert uses["model"].tolist() == ["personas_default", "grid"]
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "dense is not compared: personas: no cluster among" in page
 
 
 def test_verbs_for_forecasts_refuse_personas(folder: Path, capsys) -> None:

@@ -13,9 +13,10 @@ from rich.console import Console
 
 from lifeworth.asof.split import latest
 from lifeworth.evaluate.bootstrap import Resampling
+from lifeworth.evaluate.persona_use import Usefulness
 from lifeworth.evaluate.personas import Verdict, gate, legacy_gate
 from lifeworth.models.core import Membership
-from lifeworth.models.personas.fit import found
+from lifeworth.models.personas.fit import Found, found
 from lifeworth.report.page import write as write_report
 from lifeworth.report.personas import PersonaEvidence, print_personas
 from lifeworth.run import outputs, tracking
@@ -34,10 +35,14 @@ from lifeworth.run.persona_judging import (
 )
 from lifeworth.run.progress import Steps, steps
 from lifeworth.tables.core import Tables
+from lifeworth.tables.errors import InputError
 
 
 class Done(NamedTuple):
-    """What a run found: uses by model, months where there are several cut-offs, both verdicts."""
+    """What a run found: uses by model, months where there are several cut-offs, both verdicts.
+
+    `missing` says what could not be found beside the model: a baseline, or an earlier month.
+    """
 
     own: Judged
     uses: pd.DataFrame
@@ -45,6 +50,7 @@ class Done(NamedTuple):
     verdict: Verdict
     legacy: Verdict
     seconds: float
+    missing: tuple[str, ...]
 
 
 def run(config: RunConfig, folder: Path) -> dict[str, Any]:
@@ -78,25 +84,36 @@ def find(config: RunConfig, pairs: Pairs, step: Steps) -> Done:
     began = time.perf_counter()
     own = judged(config.model.plan(), pairs[-1], config.seed, resampling)
     seconds = time.perf_counter() - began
-    rows = [{"model": config.names.model, "personas": own.judgement.structure.personas}
-            | flat(own.judgement.usefulness)]  # fmt: skip
+    rows, missing = [_row(config.names.model, own.fit, own.judgement.usefulness)], []
     for name, recipe in config.baselines.items():
         if is_persona(recipe):
             step(f"finding {name}")
-            other = found(recipe.plan(), history, config.seed)
+            try:
+                other = found(recipe.plan(), history, config.seed)
+            except InputError as error:
+                missing.append(f"{name} is not compared: {error}.")
+                continue
             members = other.personas.score(history, future.horizon)
-            use = use_of(other, members, future, resampling)
-            rows.append({"model": name, "personas": other.clusters.count} | flat(use))
+            rows.append(_row(name, other, use_of(other, members, future, resampling)))
     step("fitting again, cut-off by cut-off")
-    as_chosen = config.model.plan()._replace(find=own.fit.clusters.again)
+    as_chosen, months = config.model.plan()._replace(find=own.fit.clusters.again), None
+    try:
+        months = over_time(as_chosen, pairs, config.seed)
+    except InputError as error:
+        missing.append(f"There is no story from month to month: {error}.")
     return Done(
         own=own,
         uses=pd.DataFrame(rows),
-        months=over_time(as_chosen, pairs, config.seed),
+        months=months,
         verdict=gate(own.judgement),
         legacy=legacy_gate(own.judgement.structure),
         seconds=seconds,
+        missing=tuple(missing),
     )
+
+
+def _row(name: str, fit: Found, use: Usefulness) -> dict[str, Any]:
+    return {"model": name, "personas": fit.clusters.count} | flat(use)
 
 
 def scorecard(config: RunConfig, tables: Tables, done: Done, cutoff: str) -> dict[str, Any]:
@@ -155,7 +172,7 @@ def left(done: Done, members: Membership) -> dict[str, pd.DataFrame | None]:
 
 def evidence(config: RunConfig, done: Done, card: dict[str, Any]) -> PersonaEvidence:
     """Return what the report shows."""
-    notes = list(done.own.fit.personas.notes())
+    notes = [*done.own.fit.personas.notes(), *done.missing]
     if config.names.debug:
         notes.append(f"debug={config.names.debug}: made in a hurry, the figures mean nothing.")
     split = config.split
