@@ -89,7 +89,7 @@ def test_smeared_by_half_an_order_the_documented_clusters_are_gone(rfm) -> None:
 
 @pytest.mark.slow
 def test_customers_without_structure_pass_the_documented_gate(rfm) -> None:
-    """Columns permuted independently: some of ten pass it, and our null test lets none of them."""
+    """Columns permuted independently: some of ten pass; the null test refuses the last."""
     z, rng = standardised(rfm), np.random.default_rng(0)
     passed = 0
     for _ in range(10):
