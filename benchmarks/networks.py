@@ -130,6 +130,7 @@ def make(task: Task) -> dict[str, Any]:
 def ours(task: Task) -> dict[str, Any]:
     """Take an epoch with lifeworth."""
     with task.stage("import"):
+        from lifeworth.engines.task import Task as Lesson
         from lifeworth.engines.training import train
         from lifeworth.models.deep.batches import ExampleBatches
         from lifeworth.models.deep.losses import OBJECTIVES
@@ -140,7 +141,7 @@ def ours(task: Task) -> dict[str, Any]:
         net, cost = _net(how, task), OBJECTIVES[how.loss].cost
     with task.stage(STAGE):
         batches = ExampleBatches(examples, how.training.batch)
-        done = train(net, cost, batches, how.training, task.sizes["seed"], epochs=1)
+        done = train(Lesson(net, cost, batches, how.training, task.sizes["seed"], epochs=1))
     return {"loss": float(done.curve["loss"].iloc[-1]), **_torch()}
 
 

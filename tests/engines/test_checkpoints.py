@@ -12,6 +12,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra deep")
 
+from lifeworth.engines.task import Task  # noqa: E402
 from lifeworth.engines.training import train  # noqa: E402
 
 SCRIPT = Path(__file__).with_name("training_script.py")
@@ -37,7 +38,7 @@ def test_a_killed_training_goes_on_to_the_same_bits(tmp_path):
     begun, done = [], []
     for folder in ("killed", "whole"):
         data, kept = rows(), replace(TRAINING, checkpoints=str(tmp_path / folder))
-        done.append(train(dropping(), squares, data, kept, 4, validation=rows(seed=1)))
+        done.append(train(Task(dropping(), squares, data, kept, 4, validation=rows(seed=1))))
         begun.append(data.begun)
     assert begun == [TRAINING.epochs - shared.DONE, TRAINING.epochs]
     assert same(*done)
@@ -67,18 +68,18 @@ def test_a_training_that_failed_goes_on_in_any_precision(kept, tmp_path, hardwar
 
     hardware(**chosen)
     with pytest.raises(OSError, match="no such disk"):
-        train(dropping(), squares, Failing(*rows().arrays), kept, 0)
+        train(Task(dropping(), squares, Failing(*rows().arrays), kept, 0))
     data = rows()
-    on = train(dropping(), squares, data, kept, 0)
+    on = train(Task(dropping(), squares, data, kept, 0))
     assert data.begun == 3
     whole = replace(kept, checkpoints=str(tmp_path / "whole"))
-    assert same(on, train(dropping(), squares, rows(), whole, 0))
+    assert same(on, train(Task(dropping(), squares, rows(), whole, 0)))
 
 
 def test_what_is_complete_is_not_trained_again(kept):
-    first = train(dropping(), squares, rows(), kept, 0, validation=rows(seed=1))
+    first = train(Task(dropping(), squares, rows(), kept, 0, validation=rows(seed=1)))
     data, net = rows(), dropping()
-    again = train(net, squares, data, kept, 0, validation=rows(seed=1))
+    again = train(Task(net, squares, data, kept, 0, validation=rows(seed=1)))
     assert data.begun == 0
     assert same(first, again)
     assert not net.training
@@ -88,9 +89,9 @@ def test_what_is_complete_is_not_trained_again(kept):
 def test_a_training_that_stopped_early_is_complete(kept):
     data, validation = crossing()
     long = replace(kept, epochs=100)
-    first = train(linear(1), squares, data, long, 0, validation=validation)
+    first = train(Task(linear(1), squares, data, long, 0, validation=validation))
     begun = data.begun
-    assert same(first, train(linear(1), squares, data, long, 0, validation=validation))
+    assert same(first, train(Task(linear(1), squares, data, long, 0, validation=validation)))
     assert data.begun == begun
 
 
@@ -109,18 +110,18 @@ def empty(path):
 
 
 def take_another(path):
-    train(dropping(), squares, rows(), replace(TRAINING, checkpoints=str(path.parent)), 1)
+    train(Task(dropping(), squares, rows(), replace(TRAINING, checkpoints=str(path.parent)), 1))
     (other,) = set(path.parent.iterdir()) - {path}
     other.replace(path)
 
 
 @pytest.mark.parametrize("harm", [cut_short, turn_a_bit, empty, take_another])
 def test_a_damaged_or_foreign_checkpoint_is_ignored_with_a_warning(kept, caplog, harm):
-    first = train(dropping(), squares, rows(), kept, 0)
+    first = train(Task(dropping(), squares, rows(), kept, 0))
     (path,) = Path(kept.checkpoints).iterdir()
     harm(path)
     data = rows()
-    again = train(dropping(), squares, data, kept, 0)
+    again = train(Task(dropping(), squares, data, kept, 0))
     (said,) = caplog.messages
     assert said.startswith(f"{path} is damaged, or of another training")
     assert data.begun == TRAINING.epochs
@@ -150,14 +151,13 @@ def ones():
         {"validation": rows(seed=1)},
         {"epochs": 2},
         {"name": "other"},
-        {"fingerprint": "of these data"},
     ],
     ids=lambda change: next(iter(change)),
 )
 def test_another_training_has_another_checkpoint(kept, changed):
     def run(net=linear, loss=squares, data=None, training=None, seed=0, **named):
         how = replace(kept, epochs=1, **training or {})
-        train(net(), loss, data or rows(), how, seed, **named)
+        train(Task(net(), loss, data or rows(), how, seed, **named))
 
     for told in ({}, {}, changed, changed):
         run(**told)
@@ -165,18 +165,10 @@ def test_another_training_has_another_checkpoint(kept, changed):
 
 
 def test_another_hardware_has_another_checkpoint(kept, hardware):
-    train(linear(), squares, rows(), kept, 0)
+    train(Task(linear(), squares, rows(), kept, 0))
     hardware(precision="bf16-mixed")
-    train(linear(), squares, rows(), kept, 0)
+    train(Task(linear(), squares, rows(), kept, 0))
     assert len(list(Path(kept.checkpoints).iterdir())) == 2
-
-
-def test_a_fingerprint_stands_for_the_data(kept):
-    first = train(linear(), squares, rows(), kept, 0, fingerprint="these")
-    data = rows()
-    data.arrays[0][-1] += 1.0  # not in the first batch, whose loss is looked at
-    assert same(first, train(linear(), squares, data, kept, 0, fingerprint="these"))
-    assert data.begun == 0
 
 
 def test_batches_that_cannot_be_told_apart_are_refused(kept):
@@ -188,5 +180,5 @@ def test_batches_that_cannot_be_told_apart_are_refused(kept):
             del rng
             yield "a batch"
 
-    with pytest.raises(ValueError, match=r"no tensor or array is found in a str.* fingerprint="):
-        train(linear(), lambda net, _: net.weight.sum(), Words(), kept, 0)
+    with pytest.raises(ValueError, match=r"is found in a str.* batches of tensors or arrays"):
+        train(Task(linear(), lambda net, _: net.weight.sum(), Words(), kept, 0))

@@ -11,7 +11,8 @@ import pandas as pd
 import torch
 
 from lifeworth.engines.device import use
-from lifeworth.engines.training import Training, seeded, train
+from lifeworth.engines.task import Task, Training
+from lifeworth.engines.training import seeded, train
 
 DONE = 3
 
@@ -102,7 +103,7 @@ class Dying(Rows):
 
 def killed(folder):
     kept, data = replace(TRAINING, checkpoints=folder), Dying(*rows().arrays)
-    train(dropping(), squares, data, kept, 4, validation=rows(seed=1))
+    train(Task(dropping(), squares, data, kept, 4, validation=rows(seed=1)))
 
 
 def tanh():
@@ -112,7 +113,7 @@ def tanh():
 
 def shared(folder):
     use("cpu", devices=2)
-    done = train(tanh(), squares, rows(n=64), TRAINING, 4, validation=rows(seed=1))
+    done = train(Task(tanh(), squares, rows(n=64), TRAINING, 4, validation=rows(seed=1)))
     np.savez(Path(folder) / "shared.npz", loss=done.curve["loss"], **done.weights)
 
 

@@ -53,3 +53,34 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
     assert printed.status == 0, printed.err
     (folder,) = (cwd / "outputs" / "cdnow" / "btyd_bgnbd").iterdir()
     return Done(cwd, folder, printed)
+
+
+@pytest.fixture
+def refused(tmp_path: Path, capfd) -> Callable[..., str]:
+    """Return a function that composes a run which cannot be, and returns what is said of it."""
+    from lifeworth.run.conf import conf_folder
+    from lifeworth.run.hydra_app import compose_and_run
+
+    def told(*words: str) -> str:
+        where = [f"hydra.run.dir={tmp_path}", f"tracking_uri=sqlite:///{tmp_path / 'm.db'}"]
+        assert compose_and_run([*words, *where], conf_folder()) == 2
+        said = capfd.readouterr().err
+        assert "Traceback" not in said
+        return said
+
+    return told
+
+
+@pytest.fixture(params=[["export", "to=bundle"], ["target", "budget=5", "cost=1", "uplift=.1"]])
+def turned_away(request, capsys) -> Callable[[Path], str]:
+    """Return a function that asks a verb for forecasts of a folder, and returns its one line."""
+    from lifeworth.run.cli import main
+
+    def told(folder: Path) -> str:
+        verb, *rest = request.param
+        assert main([verb, f"run={folder}", *rest]) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        return said
+
+    return told

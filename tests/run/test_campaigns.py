@@ -13,9 +13,7 @@ from lifeworth.models.uplift import MetaLearner
 from lifeworth.run.campaign_policies import judge, rule_scores
 from lifeworth.run.campaigns import check_sizes, run, trial_of
 from lifeworth.run.cli import main
-from lifeworth.run.conf import conf_folder
 from lifeworth.run.cross_fit import cross_fit
-from lifeworth.run.hydra_app import compose_and_run
 from lifeworth.tables.errors import InputError
 from lifeworth.tables.simulate_campaign import CampaignWorld
 from lifeworth.tables.sources import Hillstrom, SimulatedCampaign
@@ -134,23 +132,12 @@ def test_a_budget_is_kept_in_expectation(config, tmp_path: Path) -> None:
         ([*SIMULATED, "model=uplift_t_learner", "model.learner=Forrest"], "model.learner"),
     ],
 )
-def test_wrong_words_are_told_in_a_sentence(words, says, tmp_path: Path, capfd) -> None:
-    where = [f"hydra.run.dir={tmp_path}", f"tracking_uri=sqlite:///{tmp_path / 'm.db'}"]
-    assert compose_and_run([*words, *where], conf_folder()) == 2
-    told = capfd.readouterr().err
-    assert says in told
-    assert "Traceback" not in told
+def test_wrong_words_are_told_in_a_sentence(words, says, refused) -> None:
+    assert says in refused(*words)
 
 
-@pytest.mark.parametrize(
-    "words", [["export", "to=bundle"], ["target", "budget=5", "cost=1", "uplift=.1"]]
-)
-def test_verbs_for_forecasts_refuse_the_run_of_a_campaign(words, folder: Path, capsys) -> None:
-    verb, *rest = words
-    assert main([verb, f"run={folder}", *rest]) == 2
-    told = capsys.readouterr().err
-    assert "is the run of a campaign" in told
-    assert told.count("\n") == 1
+def test_verbs_for_forecasts_refuse_its_run(folder: Path, turned_away) -> None:
+    assert "is the run of a campaign" in turned_away(folder)
 
 
 def test_offers_go_on_to_an_assignment(folder: Path, tmp_path: Path, capsys) -> None:

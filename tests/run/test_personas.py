@@ -11,10 +11,8 @@ import yaml
 from lifeworth.asof.split import latest
 from lifeworth.models.personas import RfmGrid
 from lifeworth.models.store import load
-from lifeworth.run.cli import main
 from lifeworth.run.conf import conf_folder
 from lifeworth.run.config import build
-from lifeworth.run.hydra_app import compose_and_run
 from lifeworth.run.personas import run
 
 WORDS = (
@@ -90,14 +88,9 @@ def test_the_kept_model_knows_new_customers(folder: Path, config) -> None:
         (["model=btyd_bgnbd", "model@baselines.rate=personas_kmeans"], "makes personas"),
     ],
 )
-def test_wrong_words_are_told_in_a_sentence(words, says, tmp_path: Path, capfd) -> None:
-    where = [f"hydra.run.dir={tmp_path}", f"tracking_uri=sqlite:///{tmp_path / 'm.db'}"]
+def test_wrong_words_are_told_in_a_sentence(words, says, refused) -> None:
     given = ["data=simulated", "model=personas_default", *words]
-    named = {w.split("=")[0]: w for w in given}
-    assert compose_and_run([*named.values(), *where], conf_folder()) == 2
-    told = capfd.readouterr().err
-    assert says in told
-    assert "Traceback" not in told
+    assert says in refused(*{word.split("=")[0]: word for word in given}.values())
 
 
 def test_a_baseline_that_finds_nobody_is_told(composed, tmp_path: Path) -> None:
@@ -112,9 +105,8 @@ def test_a_baseline_that_finds_nobody_is_told(composed, tmp_path: Path) -> None:
     assert "dense is not compared: personas: no cluster among" in page
 
 
-def test_verbs_for_forecasts_refuse_personas(folder: Path, capsys) -> None:
-    assert main(["export", "to=bundle", f"run={folder}"]) == 2
-    assert "is the run of personas" in capsys.readouterr().err
+def test_verbs_for_forecasts_refuse_its_run(folder: Path, turned_away) -> None:
+    assert "is the run of personas" in turned_away(folder)
 
 
 @pytest.mark.slow

@@ -9,9 +9,6 @@ import pytest
 
 from lifeworth.models.ranking import rank
 from lifeworth.models.store import load
-from lifeworth.run.cli import main
-from lifeworth.run.conf import conf_folder
-from lifeworth.run.hydra_app import compose_and_run
 from lifeworth.run.kinds import kind_of
 from lifeworth.run.rankings import question_of, run
 
@@ -118,20 +115,9 @@ def test_products_that_were_touched_can_be_left_out(composed, data_folder, tmp_p
         (["data=tafeng", "model=ranker_ease", "data.folder=nowhere"], "'nowhere' is not there"),
     ],
 )
-def test_wrong_words_are_told_in_a_sentence(words, says, tmp_path: Path, capfd) -> None:
-    where = [f"hydra.run.dir={tmp_path}", f"tracking_uri=sqlite:///{tmp_path / 'm.db'}"]
-    assert compose_and_run([*words, *where], conf_folder()) == 2
-    told = capfd.readouterr().err
-    assert says in told
-    assert "Traceback" not in told
+def test_wrong_words_are_told_in_a_sentence(words, says, refused) -> None:
+    assert says in refused(*words)
 
 
-@pytest.mark.parametrize(
-    "words", [["export", "to=bundle"], ["target", "budget=5", "cost=1", "uplift=.1"]]
-)
-def test_verbs_for_forecasts_refuse_the_run_of_a_ranking(words, folder: Path, capsys) -> None:
-    verb, *rest = words
-    assert main([verb, f"run={folder}", *rest]) == 2
-    told = capsys.readouterr().err
-    assert "is the run of a ranking" in told
-    assert told.count("\n") == 1
+def test_verbs_for_forecasts_refuse_its_run(folder: Path, turned_away) -> None:
+    assert "is the run of a ranking" in turned_away(folder)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from lifeworth.asof import cut
-from lifeworth.engines.training import Training
+from lifeworth.engines.task import Training
 from lifeworth.evaluate.bootstrap import Resampling
 from lifeworth.models.btyd.plain import plain
 from lifeworth.models.deep import LstmZiln

@@ -112,7 +112,7 @@ def fingerprint_of(words: Iterable[object], batches: Iterable[Any]) -> str:
         if not found:
             raise ValueError(
                 f"train: no tensor or array is found in a {type(batch).__name__}, so checkpoints "
-                "cannot tell these data from others; give fingerprint=..."
+                "cannot tell these data from others; give batches of tensors or arrays"
             )
         for array in found:
             digest.update(_bytes(array))

@@ -37,7 +37,7 @@ def fit(task: Task, reached: Reached, path: Path | None, hardware: Hardware) -> 
             # not "ddp", which would run the whole program once a device
             strategy="auto" if hardware.devices == 1 else "ddp_spawn",
             precision=hardware.precision,
-            max_epochs=task.epochs - reached.epoch,
+            max_epochs=task.last - reached.epoch,
             gradient_clip_val=task.training.clip,
             num_sanity_val_steps=0,
             logger=False,

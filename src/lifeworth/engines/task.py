@@ -66,21 +66,38 @@ class Batches(Protocol):
 
 @dataclass(frozen=True)
 class Task:
-    """What `train` is asked for."""
+    """What to train, on what and how.
+
+    Attributes
+    ----------
+    net, loss, batches, training, seed
+        The network begins at the weights it has; the same seed gives the same weights on a CPU.
+    validation
+        Examples by which to stop early and to choose the epoch.
+    epochs
+        Instead of `training.epochs`.
+    name
+        Of the checkpoint, and in what is said of it.
+    """
 
     net: torch.nn.Module
     loss: Loss
     batches: Batches
-    validation: Batches | None
     training: Training
     seed: int
-    epochs: int
-    name: str
+    validation: Batches | None = None
+    epochs: int | None = None
+    name: str = "net"
+
+    @property
+    def last(self) -> int:
+        """Return the epochs it has at most."""
+        return self.training.epochs if self.epochs is None else self.epochs
 
     def check(self, devices: int) -> None:
         """Refuse what cannot be trained; every device needs a batch."""
-        if self.epochs < 1:
-            raise ValueError(f"train: {self.name} for {self.epochs} epochs; 1 is the least")
+        if self.last < 1:
+            raise ValueError(f"train: {self.name} for {self.last} epochs; 1 is the least")
         for part, some, least in (
             ("training", self.batches, devices),
             ("validation", self.validation, 1),
@@ -91,17 +108,15 @@ class Task:
                     "give it more examples, or lower batch or hardware.devices"
                 )
 
-    def fingerprint(self, hardware: Hardware, data: str | None) -> str:
-        """Return what tells it from others; `data`, if given, stands for the batches."""
+    def fingerprint(self, hardware: Hardware) -> str:
+        """Return what tells it from others, all of its batches among that."""
         state = state_of(self.net)
         words = (
             asdict(replace(self.training, checkpoints=None)),
-            (self.seed, self.epochs, self.name, len(self.batches), self.validation is None),
-            (hardware, list(state), self._first_loss(), data),
+            (self.seed, self.last, self.name, len(self.batches), self.validation is None),
+            (hardware, list(state), self._first_loss()),
             (torch.__version__, [f.name for f in fields(Reached)]),
         )
-        if data is not None:
-            return fingerprint_of(words, [state])
         parts = [part.epoch(None) for part in (self.batches, self.validation) if part is not None]
         return fingerprint_of(words, chain([state], *parts))
 
@@ -112,4 +127,4 @@ class Task:
 
     def complete(self, epoch: int, best_epoch: int) -> bool:
         """Say whether there is nothing left to do; without validation the last epoch is best."""
-        return epoch >= self.epochs or epoch - best_epoch >= self.training.patience
+        return epoch >= self.last or epoch - best_epoch >= self.training.patience

@@ -12,7 +12,7 @@ import torch
 
 from lifeworth.engines.checkpoints import Reached, read
 from lifeworth.engines.device import accelerator, keep_freed_memory
-from lifeworth.engines.task import Batches, Loss, Task, Training
+from lifeworth.engines.task import Task
 
 
 @dataclass(frozen=True)
@@ -34,32 +34,11 @@ class Trained:
     curve: pd.DataFrame
 
 
-def train(  # noqa: PLR0913  # what is trained, on what and how: one call each for the deep recipes
-    net: torch.nn.Module,
-    loss: Loss,
-    batches: Batches,
-    training: Training,
-    seed: int,
-    *,
-    validation: Batches | None = None,
-    epochs: int | None = None,
-    name: str = "net",
-    fingerprint: str | None = None,
-) -> Trained:
+def train(task: Task) -> Trained:
     """Train a network from the weights it has; it ends with the weights returned, in eval mode.
 
     On the hardware that `engines.device.use` chose. The same seed gives the same weights on a CPU,
     also when the process was killed and runs again. torch's generators are left as they were.
-
-    Parameters
-    ----------
-    validation
-        Examples by which to stop early and to choose the epoch.
-    epochs
-        Instead of `training.epochs`.
-    name, fingerprint
-        Of the checkpoint: what it is of, and what tells these data from others; without the latter,
-        all batches are read once for that.
 
     Raises
     ------
@@ -73,18 +52,16 @@ def train(  # noqa: PLR0913  # what is trained, on what and how: one call each f
     hardware = accelerator()
     if hardware.platform == "cpu":
         keep_freed_memory()
-    last = training.epochs if epochs is None else epochs
-    task = Task(net, loss, batches, validation, training, seed, last, name)
     task.check(hardware.devices)
-    with _folder(training.checkpoints) as folder, seeded(seed):
-        kept = training.checkpoints is not None
-        told = task.fingerprint(hardware, fingerprint) if kept else "once"
-        path = folder / f"{name}-{told}.ckpt"
+    with _folder(task.training.checkpoints) as folder, seeded(task.seed):
+        kept = task.training.checkpoints is not None
+        told = task.fingerprint(hardware) if kept else "once"
+        path = folder / f"{task.name}-{told}.ckpt"
         reached = read(path) or Reached()
         if not reached.complete:
             reached = fit(task, reached, path if kept or hardware.devices > 1 else None, hardware)
     weights = {k: v.numpy() for k, v in reached.best.items()}
-    load_weights(net, weights)
+    load_weights(task.net, weights)
     curve = pd.DataFrame(reached.curve, columns=["epoch", "part", "loss"])
     return Trained(weights, reached.best_epoch, curve)
 

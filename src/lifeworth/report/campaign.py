@@ -15,7 +15,6 @@ from lifeworth.evaluate.estimates import Estimate, half_width
 from lifeworth.evaluate.gate import Verdict
 from lifeworth.report.captions import Caption
 from lifeworth.report.grids import Cell, Grid, Row
-from lifeworth.report.page import Document
 from lifeworth.report.sections import Picture, Section
 from lifeworth.report.style import ACTUAL, EXPECTED, INK, QUIET, SERIES, styled
 from lifeworth.report.wording import money, number, share, significant
@@ -68,18 +67,6 @@ class CampaignEvidence:
         if self.verdict.rule == "best single arm":
             return f"Give everybody the best single arm: {self.best_arm}"
         return f"Follow the rule '{self.verdict.rule}' with the best single arm, {self.best_arm}"
-
-    def document(self) -> Document:
-        """Return what stands on the page."""
-        return Document(
-            title=self.title,
-            subtitle=self.subtitle,
-            headline=self.headline,
-            tiles=self.tiles(),
-            notes=self.notes,
-            sections=self.sections(),
-            facts=self.facts,
-        )
 
     def tiles(self) -> list[tuple[str, Cell]]:
         """Return the few numbers at the top."""

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import plotly.graph_objects as go
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -41,6 +42,42 @@ class Document:
     notes: list[str] = field(default_factory=list)
     sections: list[Section] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Paged(Protocol):
+    """Evidence that says itself what stands on its page."""
+
+    title: str
+    subtitle: str
+    notes: list[str]
+    facts: dict[str, str]
+
+    @property
+    def headline(self) -> str:
+        """Return one sentence."""
+        ...
+
+    def tiles(self) -> list[tuple[str, Cell]]:
+        """Return the few numbers at the top."""
+        ...
+
+    def sections(self) -> list[Section]:
+        """Return the sections, in order."""
+        ...
+
+
+def _document(shown: Paged) -> Document:
+    """Return the page of such evidence."""
+    return Document(
+        title=shown.title,
+        subtitle=shown.subtitle,
+        headline=shown.headline,
+        tiles=shown.tiles(),
+        notes=shown.notes,
+        sections=shown.sections(),
+        facts=shown.facts,
+    )
 
 
 def rendered(document: Document) -> str:
@@ -117,14 +154,23 @@ def figure_json(figure: go.Figure) -> Markup:
     return Markup(text)  # every < > & is escaped above
 
 
-def write(shown: Evidence | Document, path: Path) -> Path:
+def write(shown: Evidence | Document | Paged, path: Path) -> Path:
     """Write the page and return its path; a reader finds the old file or the new, never half."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        document = shown if isinstance(shown, Document) else document_of(shown)
-        part.write_text(rendered(document), encoding="utf-8")
+        part.write_text(rendered(_page_of(shown)), encoding="utf-8")
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
     return path
+
+
+def _page_of(shown: Evidence | Document | Paged) -> Document:
+    match shown:
+        case Document():
+            return shown
+        case Evidence():
+            return document_of(shown)
+        case _:
+            return _document(shown)

@@ -11,7 +11,6 @@ from rich.text import Text
 from lifeworth.evaluate.personas import Judgement, Verdict
 from lifeworth.report.captions import Caption
 from lifeworth.report.grids import Cell, Grid, Row
-from lifeworth.report.page import Document
 from lifeworth.report.persona_figures import heat_map, scatter, snake_plot, stacked, treemap
 from lifeworth.report.sections import Picture, Section
 from lifeworth.report.wording import money, number, share
@@ -43,18 +42,6 @@ class PersonaEvidence:
         count = self.judgement.structure.personas
         return (
             f"{count} personas that hold" if self.verdict.passed else "These personas do not hold"
-        )
-
-    def document(self) -> Document:
-        """Return what stands on the page."""
-        return Document(
-            title=self.title,
-            subtitle=self.subtitle,
-            headline=self.headline,
-            tiles=self.tiles(),
-            notes=self.notes,
-            sections=self.sections(),
-            facts=self.facts,
         )
 
     def tiles(self) -> list[tuple[str, Cell]]:

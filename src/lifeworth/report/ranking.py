@@ -13,7 +13,6 @@ from rich.text import Text
 
 from lifeworth.report.captions import Caption
 from lifeworth.report.grids import Cell, Grid, Row
-from lifeworth.report.page import Document
 from lifeworth.report.sections import Picture, Section
 from lifeworth.report.style import SERIES, SYMBOLS, styled
 from lifeworth.report.wording import number, share
@@ -72,22 +71,17 @@ class RankingEvidence:
             f"{number(float(mrr), 3)}"
         )
 
-    def document(self) -> Document:
-        """Return what stands on the page."""
-        tiles = [("Visits", Cell(text=number(self.visits)))]
-        tiles += [
+    def tiles(self) -> list[tuple[str, Cell]]:
+        """Return the few numbers at the top."""
+        measured = [
             (f"{t} at {self.at}", _cell(self.one(self.model, n))) for n, t in MEASURES.items()
         ]
+        return [("Visits", Cell(text=number(self.visits))), *measured]
+
+    def sections(self) -> list[Section]:
+        """Return the sections of the page."""
         made = [_models(self), _differences(self), _lengths(self), _examples(self)]
-        return Document(
-            title=self.title,
-            subtitle=self.subtitle,
-            headline=self.headline,
-            tiles=tiles,
-            notes=self.notes,
-            sections=[section for section in made if section is not None],
-            facts=self.facts,
-        )
+        return [section for section in made if section is not None]
 
 
 def print_ranking(evidence: RankingEvidence, console: Console, report: Path) -> None:

@@ -56,7 +56,7 @@ def run(config: RunConfig, folder: Path) -> dict[str, Any]:
         card = scorecard(config, campaign, trial, judged, seconds)
         outputs.write(folder, card, scores(trial, plan), fitted, left(trial, plan, judged))
         shown = evidence(config, trial, judged, plan, fitted, card)
-        report = write_report(shown.document(), folder / outputs.REPORT)
+        report = write_report(shown, folder / outputs.REPORT)
     print_campaign(shown, console, report)
     with console.status("keeping the run in MLflow"):
         tracking.keep(config, card, folder)

@@ -72,7 +72,7 @@ def run(config: RunConfig, folder: Path) -> dict[str, Any]:
         members = _members(config, tables, done)
         outputs.write(folder, card, None, done.own.fit.personas, left(done, members))
         shown = evidence(config, done, card)
-        report = write_report(shown.document(), folder / outputs.REPORT)
+        report = write_report(shown, folder / outputs.REPORT)
     print_personas(shown, console, report)
     with console.status("keeping the run in MLflow"):
         tracking.keep(config, card, folder)

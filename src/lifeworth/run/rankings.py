@@ -107,7 +107,7 @@ def run(config: RunConfig, folder: Path) -> dict[str, Any]:
         left = {outputs.RECOMMENDATIONS: lists.frame, outputs.MEASURES: measured}
         outputs.write(folder, card, None, judged[0].fitted, left)
         shown = evidence(config, visits, judged, (measured, apart), lists, card)
-        report = write_report(shown.document(), folder / outputs.REPORT)
+        report = write_report(shown, folder / outputs.REPORT)
     print_ranking(shown, console, report)
     with console.status("keeping the run in MLflow"):
         tracking.keep(config, card, folder)

@@ -221,7 +221,8 @@ def test_a_shelf_keeps_inputs_one_after_another_outside_the_memory(plain, store,
         base = column
         while isinstance(base, np.ndarray):
             base = base.base
-        assert isinstance(base, mmap.mmap)
+        assert isinstance(base, memoryview)
+        assert isinstance(base.obj, mmap.mmap)
 
 
 def test_a_shelf_of_customers_without_events_has_none(plain, history):

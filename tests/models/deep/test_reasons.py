@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lifeworth.engines.training import Training
+from lifeworth.engines.task import Training
 from lifeworth.models.deep import LstmZiln, WideAndDeepZiln
 from lifeworth.models.deep.batches import padded
 from lifeworth.models.deep.heads import span

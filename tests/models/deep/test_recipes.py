@@ -16,7 +16,7 @@ from lifeworth.asof import cut
 from lifeworth.asof.features import features
 from lifeworth.asof.summary import outcomes
 from lifeworth.engines.likelihood import FitError
-from lifeworth.engines.training import Training
+from lifeworth.engines.task import Training
 from lifeworth.models.core import QUANTILES
 from lifeworth.models.deep import (
     GbmTwoStage,

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from lifeworth.asof.split import History, cut
 from lifeworth.engines.likelihood import FitError
-from lifeworth.engines.training import Training
+from lifeworth.engines.task import Training
 from lifeworth.models.core import QUANTILES
 from lifeworth.models.deep.batches import Blind, ExampleBatches
 from lifeworth.models.deep.conformal import widths

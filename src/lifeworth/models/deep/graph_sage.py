@@ -11,7 +11,7 @@ from pydantic import PositiveInt
 
 from lifeworth.asof.neighbours import links, shared
 from lifeworth.asof.split import History, cut
-from lifeworth.engines.training import Training
+from lifeworth.engines.task import Training
 from lifeworth.models.core import Forecast, Parameter, fitted, recipe
 from lifeworth.models.deep.examples import Moment, Targets
 from lifeworth.models.deep.forecasting import Made, between, forecast_of

@@ -12,7 +12,8 @@ from lifeworth.asof.split import History
 from lifeworth.asof.summary import epoch_day
 from lifeworth.asof.weekly import periods
 from lifeworth.engines.likelihood import FitError
-from lifeworth.engines.training import Training, seeded, train
+from lifeworth.engines.task import Task, Training
+from lifeworth.engines.training import seeded, train
 from lifeworth.models.core import (
     Draws,
     Expectations,
@@ -98,16 +99,16 @@ class LstmRollout:
         epochs, curve, first = self.training.epochs, pd.DataFrame(), seed * SEEDS_APART
         if start >= FEWEST:
             early, judged = WeekBatches(past, size, 0, start), WeekBatches(past, size, start, width)
+            net = self._net(first, early.base)
             done = train(
-                self._net(first, early.base), cost, early, self.training, first,
-                validation=judged, name="judged",
-            )  # fmt: skip
+                Task(net, cost, early, self.training, first, validation=judged, name="judged")
+            )
             epochs, curve = done.epochs, done.curve
         made, whole = [], WeekBatches(past, size, 0, width)
         for member in range(self.members):
             own, name = first + member, f"member-{member}"
             net = self._net(own, whole.base)
-            done = train(net, cost, whole, self.training, own, epochs=epochs, name=name)
+            done = train(Task(net, cost, whole, self.training, own, epochs=epochs, name=name))
             made.append(done.weights)
             curve = pd.concat([curve, done.curve.assign(part=f"member {member + 1}")])
         return stacked(made), curve, epochs

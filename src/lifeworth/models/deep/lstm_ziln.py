@@ -3,7 +3,7 @@
 from pydantic import PositiveInt
 
 from lifeworth.asof.split import History
-from lifeworth.engines.training import Training
+from lifeworth.engines.task import Training
 from lifeworth.models.core import recipe
 from lifeworth.models.deep.blend import Blend, Share
 from lifeworth.models.deep.fit import Plan, Uncertainty, fit_nets

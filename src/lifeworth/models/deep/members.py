@@ -10,7 +10,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from lifeworth.engines.training import Batches, Training, load_weights, seeded, train
+from lifeworth.engines.task import Batches, Task, Training
+from lifeworth.engines.training import load_weights, seeded, train
 from lifeworth.models.deep.batches import padded
 from lifeworth.models.deep.examples import Targets
 from lifeworth.models.deep.heads import Heads
@@ -65,15 +66,17 @@ def fit_ensemble(
     first = seed * SEEDS_APART
     if lesson.early is not None and lesson.judged is not None:
         net = _built(build, first)
-        done = train(
+        judged = Task(
             net, cost, lesson.early, training, first, validation=lesson.judged, name="judged"
         )
+        done = train(judged)
         epochs, curve = done.epochs, done.curve
     made = []
     for member in range(members):
         own = first + member
         net = _built(build, own)
-        done = train(net, cost, lesson.whole, training, own, epochs=epochs, name=f"member-{member}")
+        name = f"member-{member}"
+        done = train(Task(net, cost, lesson.whole, training, own, epochs=epochs, name=name))
         made.append(done.weights)
         curve = pd.concat([curve, done.curve.assign(part=f"member {member + 1}")])
     return Ensemble(weights=stacked(made), epochs=epochs, curve=curve.reset_index(drop=True))

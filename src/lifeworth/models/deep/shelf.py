@@ -1,5 +1,6 @@
 """Inputs that grow on disk, for there are many earlier cut-offs to learn from, and all are kept."""
 
+import mmap
 from contextlib import ExitStack
 from tempfile import TemporaryFile
 from typing import IO
@@ -19,11 +20,13 @@ class Shelf:
     def __init__(self) -> None:
         self.customers, self._events = 0, 0
         self._opened = ExitStack()
-        files = (TemporaryFile() for _ in Inputs._fields)  # noqa: SIM115  # closed on exit
-        self._files: list[IO[bytes]] = [self._opened.enter_context(file) for file in files]
+        self._files: list[IO[bytes]] = []
         self._kinds: list[tuple[np.dtype, tuple[int, ...]]] = []
 
     def __enter__(self) -> "Shelf":
+        """Open a file for each column."""
+        for _ in Inputs._fields:
+            self._files.append(self._opened.enter_context(TemporaryFile()))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -50,4 +53,5 @@ class Shelf:
 
 
 def _mapped(file: IO[bytes], dtype: np.dtype) -> np.ndarray:
-    return np.asarray(np.memmap(file, dtype, mode="c"))  # pyright: ignore[reportCallIssue, reportArgumentType]  # any open file will do
+    """Return the numbers in a file, which may be written to and never change it."""
+    return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY), dtype)
