@@ -322,3 +322,30 @@ def test_only_what_is_near_the_price_of_the_budget_is_open(seed, monkeypatch):
     assert full.value <= part.upper_bound * (1 + 1e-9)
     assert 0 <= part.gap < 1e-3
     assert part.spend == pytest.approx(cost[few].sum())
+
+
+def test_a_rule_for_those_without_room_has_its_turn():
+    """One call, and mail for whom there was no room: nothing hides the second rule."""
+    few = replace(CALL, capacity=1)
+    same = replace(WRITE, when=SAVE.when)
+    acted = act(Board(actions=(few, MAIL), rules=(SAVE, same)), customers())
+    assert acted.shadowed == {}
+    assert given(acted) == {"a": ["call"], "b": ["mail"]}
+
+
+def test_rules_that_give_the_same_leave_a_turn_to_those_after_them():
+    twice = rule("again", "p_alive < .9", "call", 2)
+    acted = act(board(SAVE, twice, replace(WRITE, priority=3)), customers(), Terms(most=2))
+    assert acted.shadowed == {}
+    assert given(acted)["a"] == ["call", "mail"]
+
+
+def test_a_reason_is_whole_where_the_number_behind_a_flag_is_not_known():
+    frame = customers().assign(late=[True, False] * 3, days=[46.0, np.nan, np.nan, 1.0, 60.0, 2.0])
+    acted = act(
+        board(rule("some", "late or not late", "mail", 1, 0.5)), frame, beside={"late": "days"}
+    )
+    why = acted.given.set_index("customer_id")["why"]
+    assert why["a"] == "late (days 46)"
+    assert why["c"] == "late"
+    assert why["b"] == why["d"] == "not late"

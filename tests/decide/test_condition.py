@@ -160,3 +160,37 @@ def test_a_condition_means_what_python_says(text):
     assert mask.tolist() == expected
     if contradiction(condition):
         assert not mask.any()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a < 1" + "0" * 400, "cannot be read"),
+        ("a > 1 # and b > 3", "cannot be read"),
+        ("not " * 3_000 + "a", "characters are more than the 2,000"),
+        ("not " * 41 + "a", None),
+        ("not " * 499 + "a", "cannot be read"),
+        ("(" * 900 + "a > 1" + ")" * 900, "cannot be read"),
+    ],
+)
+def test_texts_beyond_all_measure_are_read_or_refused_in_words(text, says):
+    if says is None:
+        assert parsed("rule r", text) == Flag("a", False)
+    else:
+        with pytest.raises(InputError, match=says):
+            parsed("rule r", text)
+
+
+def test_many_alternatives_are_not_all_written_down():
+    """2 to the power of 60 of them; the contradiction lies beyond those that are looked at."""
+    many = " and ".join(f"(a{i} > 1 or b{i} > 1)" for i in range(60))
+    assert contradiction(parsed("rule r", f"({many}) and c < 0")) is None
+    assert contradiction(parsed("rule r", f"({many}) and c < 0 and c > 1")) == "c"
+
+
+def test_a_column_of_numbers_is_neither_yes_nor_no():
+    frame = pd.DataFrame({"visits": [0.0, 1.0, 3.0], "late": [0.0, 1.0, np.nan]})
+    columns = Columns(frame)
+    columns.check("rule r", parsed("rule r", "late"))
+    with pytest.raises(InputError, match=r"rule r: visits holds numbers such as 3, .* visits > 0"):
+        columns.check("rule r", parsed("rule r", "not visits"))

@@ -16,7 +16,7 @@ import pyarrow as pa
 from jaxtyping import Bool, Float, Int
 
 from lifeworth.decide.assign import Certificate
-from lifeworth.decide.board import Action, Board, Fired, Reading, read_board, shadowed
+from lifeworth.decide.board import Action, Board, Fired, Reading, read_board
 from lifeworth.decide.fires import Columns, Mask
 from lifeworth.decide.paying import paid, units
 from lifeworth.tables.errors import InputError
@@ -111,10 +111,15 @@ class Pairs(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """How often a rule had its turn, and for how many there was no room."""
+    """How often a rule had its turn, and for how many there was no room.
+
+    `behind` are the rules that left it no turn: all for whom it would pay have the most actions
+    from them; none where it had one, or had nobody.
+    """
 
     turn: int
     no_room: int
+    behind: list[str]
 
 
 def act(
@@ -146,10 +151,11 @@ def act(
     reading = read_board(board, Columns(frame, beside))
     value = frame["expected_value"].to_numpy(dtype=np.float64) * terms.margin
     worth = [_worth(one, board.action(one.rule.action), value, reading) for one in reading.fired]
-    behind = shadowed(reading, (one.pays for one in worth), terms.most)
+    pairs, turns = _followed(board, reading, worth, terms.most)
+    named = zip(reading.fired, turns, strict=True)
+    behind = {one.rule.name: turn.behind for one, turn in named if turn.behind}
     if behind and terms.strict:
         raise InputError(_never(behind, terms.most))
-    pairs, turns = _followed(board, reading, worth, terms.most)
     kept, certificate = np.ones(len(pairs.row), dtype=bool), None
     if terms.budget is not None:
         unit = _units(reading, pairs)
@@ -194,8 +200,9 @@ def _followed(
     left = {action.name: action.capacity for action in board.actions}
     turns = []
     for place, (one, own) in enumerate(zip(reading.fired, worth, strict=True)):
-        name = one.rule.action
-        open_ = one.fires & own.pays & (count < most) & ~has[name]
+        name, wanted = one.rule.action, one.fires & own.pays
+        behind = _behind(reading, slots[:, wanted])
+        open_ = wanted & (count < most) & ~has[name]
         for needed in one.rule.needs:
             open_ &= has[needed]
         for other in _beside(one, reading):
@@ -207,8 +214,15 @@ def _followed(
         slots[count[some], some] = place
         count[some] += 1
         has[name][some] = True
-        turns.append(Turn(len(rows), len(rows) - len(some)))
+        turns.append(Turn(len(rows), len(rows) - len(some), behind))
     return _pairs(slots, worth), turns
+
+
+def _behind(reading: Reading, slots: np.ndarray) -> list[str]:
+    """Return the rules that gave customers all they may have; none where one has room left."""
+    if not slots.size or (slots < 0).any():
+        return []
+    return [reading.fired[place].rule.name for place in np.unique(slots)]
 
 
 def _beside(one: Fired, reading: Reading) -> set[str]:

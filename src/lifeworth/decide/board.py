@@ -3,7 +3,6 @@
 import difflib
 import heapq
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -282,26 +281,3 @@ def _refuse_overlaps(fired: list[Fired], frame: pd.DataFrame) -> None:
 
 def _name(frame: pd.DataFrame, row: int) -> str:
     return repr(frame["customer_id"].iloc[row]) if "customer_id" in frame else f"row {row}"
-
-
-def shadowed(reading: Reading, pays: Iterable[Mask], most: int) -> dict[str, list[str]]:
-    """Return the rules that never get their turn on these customers, and which come before them.
-
-    Wherever such a rule fires and would pay, `most` rules before it do too. Rules that need other
-    actions count as coming before nobody, for they may not get theirs.
-
-    Parameters
-    ----------
-    pays
-        For whom the action of each rule would pay.
-    """
-    found: dict[str, list[str]] = {}
-    masks = [one.fires & pay for one, pay in zip(reading.fired, pays, strict=True)]
-    count = np.zeros(len(reading.columns.frame), dtype=np.int16)
-    for i, (one, mask) in enumerate(zip(reading.fired, masks, strict=True)):
-        if mask.any() and (count[mask] >= most).all():
-            earlier = zip(reading.fired[:i], masks[:i], strict=True)
-            found[one.rule.name] = [e.rule.name for e, m in earlier if (m & mask).any()]
-        if not one.rule.needs:
-            count += mask
-    return found

@@ -36,6 +36,12 @@ SHOWN = "tier == 'VIP' and p_alive < .3"
 MOST = 4096
 """Alternatives of a condition that are looked at for a contradiction."""
 
+LONGEST = 2_000
+"""Characters of a condition."""
+
+TOO_MUCH = (OverflowError, RecursionError, MemoryError)
+"""What Python raises of numbers and brackets beyond all measure."""
+
 
 @dataclass(frozen=True)
 class Compare:
@@ -88,13 +94,20 @@ def parsed(where: str, text: str) -> Condition:
     InputError
         If the text is not of the language.
     """
+    if len(text) > LONGEST:
+        raise InputError(
+            f"{where}: {len(text):,} characters are more than the {LONGEST:,} a condition may "
+            "have; make several rules of it"
+        )
     try:
         tree = ast.parse(_equals(text).strip(), mode="eval")
-    except (SyntaxError, tokenize.TokenError, ValueError) as error:
+        return _Reader(where).read(tree.body, True)
+    except (SyntaxError, tokenize.TokenError, ValueError, *TOO_MUCH) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(
-            f"{where}: '{text.strip()}' cannot be read; write comparisons such as {SHOWN}"
+            f"{where}: '{_start(text)}' cannot be read; write comparisons such as {SHOWN}"
         ) from error
-    return _Reader(where).read(tree.body, True)
 
 
 def columns_of(condition: Condition) -> list[str]:
@@ -207,9 +220,18 @@ class _Reader:
         )
 
 
+def _start(text: str) -> str:
+    """Return a text, or how it begins."""
+    told = text.strip()
+    return told if len(told) <= 80 else f"{told[:80]}..."
+
+
 def _equals(text: str) -> str:
     """Write = as ==, outside words in quotes."""
-    tokens = tokenize.generate_tokens(io.StringIO(text.replace("\n", " ").strip()).readline)
+    read = io.StringIO(text.replace("\n", " ").strip()).readline
+    tokens = list(tokenize.generate_tokens(read))
+    if any(t.type == tokenize.COMMENT for t in tokens):
+        raise SyntaxError("a # would hide what comes after it")
     kept = [(t.type, "==" if t.string == "=" else t.string) for t in tokens]
     return tokenize.untokenize(kept)
 
@@ -221,7 +243,8 @@ def _alternatives(condition: Condition) -> Iterator[tuple[Atom, ...]]:
             for part in parts:
                 yield from _alternatives(part)
         case All(parts=parts):
-            for some in itertools.product(*(list(_alternatives(part)) for part in parts)):
+            several = (tuple(itertools.islice(_alternatives(part), MOST)) for part in parts)
+            for some in itertools.product(*several):
                 yield tuple(itertools.chain.from_iterable(some))
         case _:
             yield (condition,)

@@ -144,12 +144,12 @@ class Columns:
         return arrow.if_else(there, _around(OR, self.why(part, rows), ""), "")
 
     def _flag(self, name: str, wanted: bool, rows: Rows) -> pa.Array:
-        said = name if wanted else f"not {name}"
-        if name not in self.beside or self.beside[name] not in self.frame:
-            return pa.array(np.full(len(rows), said), pa.string())
-        other = self.beside[name]
+        said = pa.array(np.full(len(rows), name if wanted else f"not {name}"), pa.string())
+        other = self.beside.get(name, "")
+        if not wanted or other not in self.frame:
+            return said
         values = _texts(self.numbers(other)[rows], None)
-        return _around(f"{said} ({other} ", values, ")")
+        return arrow.coalesce(_around(f"{name} ({other} ", values, ")"), said)
 
     def _said(self, name: str, labels: pd.Categorical) -> pa.Array:
         texts = [f"{name} = {word}" for word in labels.categories]
@@ -168,6 +168,13 @@ class Columns:
             raise InputError(
                 f"{where}: {name} holds words, and stands alone as if it were yes or no; "
                 f"compare it, for example {name} == '{_first(self.words(name))}'"
+            )
+        numbers = self.numbers(name)
+        odd = ~(np.isnan(numbers) | np.isin(numbers, (0.0, 1.0)))
+        if odd.any():
+            raise InputError(
+                f"{where}: {name} holds numbers such as {_short(float(numbers[odd][0]))}, and "
+                f"stands alone as if it were yes or no; compare it, for example {name} > 0"
             )
 
     def _check_words(self, where: str, atom: Compare) -> None:

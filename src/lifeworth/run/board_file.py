@@ -58,7 +58,7 @@ def read_board_file(path: Path) -> decide.Board:
     if not path.is_file():
         raise InputError(f"{path}: there is no such file; name a YAML file of actions and rules")
     try:
-        plain = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+        plain = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
     except (yaml.YAMLError, OmegaConfBaseException, OSError) as error:
         raise InputError(f"{path.name}: it is no YAML that can be read: {error}") from error
     if not isinstance(plain, dict):
