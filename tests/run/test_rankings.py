@@ -121,3 +121,9 @@ def test_wrong_words_are_told_in_a_sentence(words, says, refused) -> None:
 
 def test_verbs_for_forecasts_refuse_its_run(folder: Path, turned_away) -> None:
     assert "is the run of a ranking" in turned_away(folder)
+
+
+def test_scores_are_called_chances_only_of_what_they_are_chances_of(card, config) -> None:
+    """The union's of the next view; GP-TopFreq counts."""
+    told = {"retailrocket": "chance", "tafeng": "score"}
+    assert card["score_is"] == told[config.names.data]

@@ -39,6 +39,10 @@ def test_the_hash_knows_each_part() -> None:
          "1 of 3 rows lack a value, first row 1 in 'product_id'"),
         ({"wanted": pd.DataFrame({"visit_id": ["a", "c"], "product_id": ["x", "x"]})},
          "1 visits of wanted are not in asked, first 'c'"),
+        ({"wanted": pd.concat([made().wanted, made().wanted.iloc[:1]])},
+         "made: wanted: 1 of 3 rows repeat another, first visit_id a, product_id x"),
+        ({"train": made().train.assign(product_id="x", place=0)},
+         "made: train: 1 of 3 rows repeat another, first visit_id b, place 0"),
         ({"wanted": made().wanted.iloc[:1]}, "1 visits of asked are not in wanted, first 'b'"),
     ],
 )  # fmt: skip

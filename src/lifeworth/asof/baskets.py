@@ -65,6 +65,13 @@ class Trails:
         ends = np.append(self.start[1:][self.visit] - 1, 0)[:-1]
         return self.place[ends] - self.place
 
+    def before(self) -> Numbers:
+        """Return, for each touch, how many touches of its visit are at earlier places."""
+        row = np.arange(len(self.visit))
+        new = (np.diff(self.visit, prepend=-1) != 0) | (np.diff(self.place, prepend=-1) != 0)
+        opened = np.maximum.accumulate(np.where(new, row, 0))  # the first touch of its place
+        return opened - self.start[self.visit]
+
     def matrix(self, weights: Float[np.ndarray, " touches"] | None = None) -> sp.csr_array:
         """Return visits by products: 1 where touched, or the largest of the weights."""
         frame = pd.DataFrame({"v": self.visit, "p": self.product, "w": 1.0})

@@ -34,10 +34,14 @@ from lifeworth.run import outputs, tracking
 from lifeworth.run.config import RunConfig
 from lifeworth.run.kinds import kind_of
 from lifeworth.run.progress import steps
-from lifeworth.tables.visits import Visits
+from lifeworth.tables.visits import Unit, Visits
 
-CHANCES = (Attached, Blend, Repeats)
-"""Fitted models whose scores are chances that a product comes next."""
+CHANCES: dict[type, tuple[Unit, ...]] = {
+    Attached: ("cart",),
+    Blend: ("session", "customer"),
+    Repeats: ("session", "customer", "basket"),
+}
+"""Fitted models whose scores are chances that a product is among what comes next, and of what."""
 
 SHOWN = 20
 """Touches of an example that are told."""
@@ -225,7 +229,7 @@ def scorecard(
         f"coverage_at_{at}": own.spread.coverage,
         f"gini_at_{at}": own.spread.gini,
         "model": own.name,
-        "score_is": "chance" if isinstance(own.fitted, CHANCES) else "score",
+        "score_is": "chance" if visits.unit in CHANCES.get(type(own.fitted), ()) else "score",
         "cutoff": "as published",
         "seconds_fit": own.seconds_fit,
         "seconds_score": own.seconds_score,

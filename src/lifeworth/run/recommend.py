@@ -97,7 +97,8 @@ def _lists(folder: Path) -> pd.DataFrame:
     if told["score_is"] != "chance":
         raise InputError(
             f"lifeworth recommend: scores of {told['model']} order products and are no chances, so "
-            "they have no worth in money; run model=ranker_union, ranker_repeat or basket_attach"
+            "they have no worth in money; run model=ranker_union (of sessions), ranker_repeat, or "
+            "basket_attach with data.task=attach"
         )
     return pd.read_parquet(path)[["visit_id", "product_id", "score"]]
 

@@ -10,13 +10,17 @@ import pandas as pd
 from lifeworth.tables.content import row_sum
 from lifeworth.tables.errors import InputError
 
-Unit = Literal["session", "basket", "customer"]
+Unit = Literal["session", "basket", "cart", "customer"]
 
 TOUCHED = {"visit_id": "str", "place": "int64", "product_id": "str", "kind": "str"}
 """Columns of `train` and `asked`."""
 
 WANTED = {"visit_id": "str", "product_id": "str"}
 """Columns of `wanted`."""
+
+PLACED = ("visit_id", "place", "product_id")
+ONCE = {"train": PLACED, "asked": PLACED, "wanted": ("visit_id", "product_id")}
+"""Columns that name a row: together they are there once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +33,8 @@ class Visits:
         Of the source.
     unit
         What a visit is: a session, whose places are clicks; a customer, whose places are clicks,
-        too; or a customer's baskets, whose places are baskets.
+        too; a customer's baskets, whose places are baskets ("basket": the next is wanted; "cart":
+        the last has begun, and what else is in it is wanted).
     train, asked
         visit_id, place (from 0, in order), product_id and kind (view, cart, buy), one row for each
         touch, sorted by visit and place. Of `asked` a model is told, and asked what comes next.
@@ -83,12 +88,25 @@ def checked_visits(visits: Visits) -> Visits:
         for part, columns in parts.items()
     }
     _refuse_strays(visits.name, made["asked"], made["wanted"])
+    for part, keys in ONCE.items():
+        _refuse_twice(f"{visits.name}: {part}", made[part], list(keys))
     for part in ("train", "asked"):
         frame = made[part]
         code = pd.factorize(frame["visit_id"])[0]
         order = frame.assign(code=code).sort_values(["code", "place"], kind="stable").index
         made[part] = frame.loc[order].reset_index(drop=True)
     return replace(visits, **made)
+
+
+def _refuse_twice(where: str, frame: pd.DataFrame, keys: list[str]) -> None:
+    twice = frame.duplicated(keys).to_numpy()
+    if twice.any():
+        first = frame.iloc[int(twice.argmax())]
+        which = ", ".join(f"{key} {first[key]}" for key in keys)
+        raise InputError(
+            f"{where}: {int(twice.sum()):,} of {len(frame):,} rows repeat another, first {which}; "
+            "leave the second ones out"
+        )
 
 
 def _refuse_columns(where: str, frame: pd.DataFrame, columns: list[str]) -> None:

@@ -7,6 +7,7 @@ import pytest
 from lifeworth.asof.baskets import Trails, trails
 from lifeworth.models.basket import Attach, GpTopFreq, TifuKnn
 from lifeworth.models.basket.tifuknn import weights_of_nearest
+from lifeworth.models.ranker import Repeat
 from lifeworth.models.ranking import rank
 
 LETTERS = np.array(list("abcdef"))
@@ -44,6 +45,33 @@ def test_recent_ones_come_first_where_the_rule_says_so() -> None:
     asked = customers(["a", "b", "c"])
     assert listed(GpTopFreq(ties="recent").fit(learnt, 0), asked, 3) == "cba"
     assert listed(GpTopFreq(ties="popular").fit(learnt, 0), asked, 3) == "abc"
+
+
+def test_later_baskets_come_before_popular_products() -> None:
+    """In the last basket but one is a rare product, in the one before it the most popular."""
+    learnt = customers(["a", "a", "a", "a", "b", "c"])
+    asked = customers(["a", "b", "c"])
+    model = GpTopFreq(ties="recent").fit(learnt, 0)
+    assert listed(model, asked, 3) == "cba"
+    many = customers(["d", "e", "f", "a", "b", "c"])
+    assert listed(model, many, 6) == "cbafed"
+
+
+def test_chances_of_repeats_are_of_the_next_basket() -> None:
+    """Everybody buys the same three products in each of four baskets."""
+    told = Repeat(back=3, times=4, longest=99, prior=1e-6).fit(
+        customers(*[["abc"] * 4 for _ in range(30)]), 0
+    )
+    found = told.scores(customers(["abc", "abc"]), 6).toarray()[0]
+    assert found[:3] == pytest.approx(1.0)
+    assert (found[3:] == 0).all()
+    half = customers(*[["ab", "a" if n % 2 else "b"] for n in range(40)])
+    some = Repeat(back=3, times=4, longest=99, prior=1e-6).fit(half, 0)
+    assert some.scores(customers(["ab"]), 6).toarray()[0][:2] == pytest.approx(0.5)
+
+
+def test_touches_before_are_those_of_earlier_baskets() -> None:
+    assert customers(["ab", "c", "de"], ["f"]).before().tolist() == [0, 0, 2, 3, 3, 0]
 
 
 def faded(words: list[str], r: TifuKnn) -> np.ndarray:

@@ -71,7 +71,7 @@ class Frequencies:
         popular = 1.0 - rank[told["p"]]
         parts = {
             "popular": popular,
-            "recent": (popular + 1.0) / (2.0 + told["back"]) ** 2,
+            "recent": 1.0 - (told["back"] + 1.0 - popular) / (told["back"].max() + 2.0),
             "first": 1.0 - told["first"] / max(len(frame), 1),
         }
         value = told["count"] + 0.5 * np.asarray(parts[self.recipe.ties])

@@ -2,7 +2,7 @@
 
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from pydantic import PositiveFloat, PositiveInt
 
 from lifeworth.asof.baskets import Trails, spread
@@ -14,7 +14,7 @@ Table = Float[np.ndarray, "back times"]
 
 @recipe
 class Repeat:
-    """The chance that the next touch is of a product that was touched b places back, n times.
+    """The chance that the next place has a product that was touched b places back, n times.
 
     Attributes
     ----------
@@ -23,7 +23,7 @@ class Repeat:
     longest
         Touches of a visit that are learnt from, its first.
     prior
-        Chances are shrunken to that of b alone as if this many touches had had it.
+        Chances are shrunken to that of b alone as if this many places had had it.
     """
 
     back: PositiveInt
@@ -32,15 +32,17 @@ class Repeat:
     prior: PositiveFloat
 
     def fit(self, visits: Trails, seed: int) -> "Repeats":
-        """Count, for every touch but the first of a visit, what went before it."""
+        """Count, for every place but the first of a visit, what went before it."""
         del seed  # nothing is random
-        number = np.arange(len(visits.visit)) - visits.start[visits.visit]
-        later = np.flatnonzero((number > 0) & (number < self.longest))
+        number, opens = visits.before(), _opens(visits)
+        later = np.flatnonzero(opens & (number > 0) & (number < self.longest))
         question, row = spread(later - number[later], number[later])
         found = pairs(question, visits.product[row], visits.place[row])
         asked, product, place, times = found
         cell = self.cells(visits.place[later][asked] - 1 - place, times)
-        again = product == visits.product[later][asked]
+        basket = np.cumsum(opens) - 1
+        touched = basket * visits.products + visits.product
+        again = np.isin(basket[later][asked] * visits.products + product, touched)
         size = (self.back + 1) * self.times
         held = np.bincount(cell, minlength=size).reshape(self.back + 1, self.times)
         hit = np.bincount(cell, weights=again, minlength=size).reshape(held.shape)
@@ -52,6 +54,11 @@ class Repeat:
         """Return the cell of the table of chances."""
         row = np.clip(back, 0, self.back)
         return row * self.times + np.minimum(times, self.times) - 1
+
+
+def _opens(visits: Trails) -> Bool[np.ndarray, " _"]:
+    """Say which touches are the first of their place."""
+    return (np.diff(visits.visit, prepend=-1) != 0) | (np.diff(visits.place, prepend=-1) != 0)
 
 
 def pairs(
@@ -88,7 +95,7 @@ class Repeats:
         return [
             Parameter(
                 *(f"repeat_last_{n + 1}", float(value), nan, nan, nan),
-                f"chance that a product touched last, {n + 1} times so far, is touched next",
+                f"chance that a product of the last place, {n + 1} times so far, is in the next",
             )
             for n, value in enumerate(self.chance[0])
         ]

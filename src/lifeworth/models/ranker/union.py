@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Float, Int
-from pydantic import Field, NonNegativeFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from lifeworth.asof.baskets import Trails, spread
 from lifeworth.models.core import Parameter, fitted, recipe
@@ -44,7 +44,8 @@ class Union:
 
     The retrievers learn from the earlier visits, and are asked what the latest touch next, after
     beginnings drawn at random; the weights are those under which what came next is likeliest. Then
-    the retrievers learn from all visits. A score is the chance that the product comes next.
+    the retrievers learn from all visits. A score is the chance that the product comes next; of
+    baskets, in which several come next, it is the share of them.
 
     Attributes
     ----------
@@ -66,7 +67,7 @@ class Union:
     candidates: PositiveInt
     held_out: Annotated[float, Field(gt=0, lt=1)]
     questions: PositiveInt
-    penalty: NonNegativeFloat
+    penalty: PositiveFloat
 
     def fit(self, visits: Trails, seed: int) -> "Blend":
         """Learn the weights on the latest visits, then the retrievers on all."""
@@ -116,11 +117,11 @@ def _held(visits: Trails, recipe: Union) -> int:
 def _questions(visits: Trails, recipe: Union, seed: int) -> tuple[Trails, Numbers]:
     """Return beginnings of held-out visits, any as likely as any other, and what came next."""
     late = visits.part(visits.visits - _held(visits, recipe), visits.visits)
-    number = np.arange(len(late.visit)) - late.start[late.visit]
+    number = late.before()
     able = np.flatnonzero(number > 0)
     rng = np.random.default_rng(seed)
     target = np.sort(rng.permutation(able)[: recipe.questions])
-    question, row = spread(target - number[target], number[target])
+    question, row = spread(late.start[late.visit[target]], number[target])
     asked = replace(
         late,
         visit_id=late.visit_id[late.visit[target]],

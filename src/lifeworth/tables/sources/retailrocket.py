@@ -135,7 +135,10 @@ def _same_session(prefixes: list[np.ndarray]) -> np.ndarray:
 
 
 def _customers(folder: str | None) -> Visits:
-    acts = _read(CUSTOMERS, folder, "train_events", ACTS).sort_values(["user", "ts"], kind="stable")
+    acts = _read(CUSTOMERS, folder, "train_events", ACTS)
+    last = acts.groupby("user")["ts"].transform("max")  # visits in the order in which they end
+    order = acts.assign(last=last).sort_values(["last", "user", "ts"], kind="stable").index
+    acts = acts.loc[order]
     buys = _read(CUSTOMERS, folder, "test_buy", BUYS)
     train = pd.DataFrame(
         {

@@ -58,7 +58,7 @@ class Tafeng:
         return checked_visits(
             Visits(
                 name=self.about.name,
-                unit="basket",
+                unit="cart" if self.task == "attach" else "basket",
                 train=train,
                 asked=asked,
                 wanted=wanted[["visit_id", "product_id"]],
