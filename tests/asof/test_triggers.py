@@ -49,7 +49,10 @@ def twin(tables, watch: Watch) -> pd.DataFrame:
             kind: mine.loc[mine["kind"] == kind, "happened_at"].max()
             for kind in ("cart", "complaint")
         }
-        ago = {kind: (END - at).days if at == at else np.nan for kind, at in last.items()}
+        ago = {
+            kind: (END - at.floor("D")).days - 1 if at == at else np.nan
+            for kind, at in last.items()
+        }
         rows.append({
             "customer_id": name,
             "crossed_recency": 0 < since - watch.recency_days <= watch.crossed_days,

@@ -122,6 +122,11 @@ def test_no_set_of_offers_gains_more(strict: bool) -> None:
     ("change", "says"),
     [
         (lambda f: f.drop(columns="category"), "no column 'category'"),
+        (
+            lambda f: f.assign(ship_ok=None),
+            "6 of 6 offers have no ship_ok; .* leave the column out",
+        ),
+        (lambda f: pd.concat([f, f.iloc[:1]]), "product 'A1' is there twice; give each once"),
         (lambda f: f.assign(p_attach=2.0), "6 of 6 offers have no usable p_attach, first 'A1'"),
     ],
 )

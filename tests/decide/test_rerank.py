@@ -181,6 +181,7 @@ def test_each_reason_holds_and_none_is_missing() -> None:
         (lambda f: f.assign(p_purchase=1.2), "8 of 8 rows have p_purchase .* from 0 to 1, first"),
         (lambda f: f.assign(margin_cents=np.nan), "margin_cents that is not a number"),
         (lambda f: f.assign(seller=None), "product 'P1' of visit 'v' has no seller"),
+        (lambda f: f.assign(stock_units=np.nan), "has no stock_units; give one, or leave out"),
         (lambda f: pd.concat([f, f.iloc[:1]]), "product 'P1' is there twice"),
     ],
 )

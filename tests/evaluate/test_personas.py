@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -96,7 +97,8 @@ def test_customers_without_structure_pass_the_documented_gate(rfm) -> None:
         alone = np.column_stack([rng.permutation(column) for column in z.T])
         passed += legacy_gate(structure(alone, by_density(alone, 0, Density(100, 1)))).passed
     assert 1 <= passed <= 9
-    assert null(alone, by_density(alone, 0, Density(100, 1)), 19, 1).p_value > 0.05
+    documented = partial(by_density, density=Density(100, 1))
+    assert null(alone, documented(alone, 0), documented, 19, 1).p_value > 0.05
 
 
 # ---- structure
@@ -115,16 +117,17 @@ def test_true_clusters_are_stable_and_those_of_one_cloud_are_not() -> None:
     cloud = rng.normal(size=(600, 3))
     assert (jaccard_stability(apart, by_means(apart, 0, 3), 10, 0) > 0.99).all()
     assert jaccard_stability(cloud, by_means(cloud, 0, 6), 10, 0).mean() < 0.75
-    assert null(apart, by_means(apart, 0, 3), 19, 0).p_value == 0.05
+    three = partial(by_means, k=3)
+    assert null(apart, three(apart, 0), three, 19, 0).p_value == 0.05
     assert dbcv(apart, truth) > 0.5 > 0 > dbcv(cloud, by_means(cloud, 0, 3).labels)
 
 
 def test_one_cloud_is_seldom_better_than_its_columns_permuted() -> None:
     """In 5 % of cases by construction: more than 3 of 12 have probability .002."""
-    fooled = 0
+    fooled, three = 0, partial(by_means, k=3)
     for seed in range(12):
         cloud = np.random.default_rng(seed).normal(size=(300, 3))
-        fooled += null(cloud, by_means(cloud, 0, 3), 19, seed).p_value <= 0.05
+        fooled += null(cloud, three(cloud, 0), three, 19, seed).p_value <= 0.05
     assert fooled <= 3
 
 
@@ -297,14 +300,15 @@ def judged(apart: float, seed: int) -> tuple[float, bool]:
     truth = rng.integers(5, size=1_500)
     z = apart * centre[truth] + rng.normal(size=(1_500, 3))
     buys = rng.random(1_500) < np.array([0.8, 0.2, 0.5, 0.35, 0.65])[truth]
-    clusters = by_policy(z, seed, Density(50, 5), Rule(3, 0.2, (4, 5, 6)))
+    policy = partial(by_policy, density=Density(50, 5), rule=Rule(3, 0.2, (4, 5, 6)))
+    clusters = policy(z, seed)
     told = gate(
         Judgement(
             structure=structure(z, clusters),
             stability=jaccard_stability(z, clusters, 10, seed),
             sizes=np.bincount(clusters.labels[clusters.labels >= 0]),
             artefact=artefact(pd.DataFrame(z, columns=list("rfm")), clusters.labels),
-            null=null(z, clusters, 19, seed),
+            null=null(z, clusters, policy, 19, seed),
             usefulness=usefulness(clusters.labels + 1, np.exp(z), np.where(buys, 1e4, 0.0), FEW),
         )
     )

@@ -1,5 +1,6 @@
 """The verb board: a run of a simulated store, its files and page, and wrong input in words."""
 
+import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 
@@ -155,12 +156,14 @@ def test_wrong_words(run: Path, capsys, words, says) -> None:
     assert says in capsys.readouterr().err
 
 
-def test_the_names_of_a_run_of_personas_are_what_rules_read(run: Path, tmp_path: Path) -> None:
-    """Its own column persona holds numbers."""
+def test_the_names_of_a_run_of_personas_are_what_rules_read(
+    run: Path, tmp_path: Path, capsys
+) -> None:
+    """Its own column persona holds numbers; that its day is another is told."""
     ids = pd.read_parquet(run / "scores.parquet")["customer_id"]
     names = np.resize(["Champions", "At Risk"], len(ids))
     told = pd.DataFrame({"customer_id": ids, "persona": np.arange(len(ids)), "name": names})
-    told.to_parquet(tmp_path / "personas.parquet")
+    told.assign(as_of=dt.date(2001, 2, 3)).to_parquet(tmp_path / "personas.parquet")
     out = tmp_path / "out"
     board = tmp_path / "board.yaml"
     board.write_text(
@@ -171,6 +174,7 @@ def test_the_names_of_a_run_of_personas_are_what_rules_read(run: Path, tmp_path:
     assert main(["board", *words]) == 0
     actions = pd.read_parquet(out / "actions.parquet")
     assert len(actions) > 100
+    assert "Personas are as of 2001-02-03, scores as of" in capsys.readouterr().out
     assert set(actions["why"]) == {"persona = Champions"}
 
 

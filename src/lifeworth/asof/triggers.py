@@ -121,8 +121,11 @@ def _of_events(history: History, events: ir.Table, watch: Watch) -> pd.DataFrame
         complained=_.happened_at.max(where=_.kind == "complaint"),
     )
     last = ordered.left_join(seen, "customer_id").drop("customer_id_right").to_pandas()
-    end = pd.Timestamp(history.cutoff)
-    ago = {name: (end - pd.to_datetime(last[name])).dt.days for name in ("cart", "complained")}
+    yesterday = pd.Timestamp(history.cutoff) - pd.Timedelta(days=1)
+    ago = {
+        name: (yesterday - pd.to_datetime(last[name]).dt.normalize()).dt.days
+        for name in ("cart", "complained")
+    }
     left = pd.to_datetime(last["cart"]) > pd.to_datetime(last["ordered"])
     made = pd.DataFrame({
         "abandoned_cart": left & (ago["cart"] < watch.cart_days),

@@ -20,6 +20,9 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from lifeworth.tables.errors import InputError
 
 COLUMNS = ("product_id", "margin_cents", "p_attach", "distraction_risk")
+KNOWN = ("category", "cos_to_hero", "ship_ok", "stock_units")
+"""Columns that may be absent, and that have all values where they are there."""
+
 SHARES = ("p_attach", "distraction_risk", "distraction_high")
 
 SUBSTITUTE, UNSHIPPABLE = "substitute", "cannot ship together"
@@ -114,7 +117,7 @@ def complete(candidates: pd.DataFrame, rules: CartRules) -> Offered:
     Raises
     ------
     InputError
-        If a column is missing, or a number is not one.
+        If a column or a value is missing, a number is not one, or a product is there twice.
     """
     _check(candidates, rules)
     frame = candidates.sort_values("product_id", ignore_index=True)
@@ -224,9 +227,19 @@ def _reasons(shown: np.ndarray, group: Numbers, limits: _Limits) -> np.ndarray:
 
 def _check(candidates: pd.DataFrame, rules: CartRules) -> None:
     needed = [*COLUMNS, *(["category"] if rules.per_category is not None else [])]
-    absent = [c for c in needed if c not in candidates]
-    if absent:
-        raise InputError(f"cart: there is no column '{absent[0]}'; it has {', '.join(candidates)}")
+    missing = [c for c in needed if c not in candidates]
+    if missing:
+        raise InputError(f"cart: there is no column '{missing[0]}'; it has {', '.join(candidates)}")
+    for name in ("product_id", *(n for n in KNOWN if n in candidates)):
+        absent = int(candidates[name].isna().to_numpy(dtype=np.bool_).sum())
+        if absent:
+            raise InputError(
+                f"cart: {absent} of {len(candidates)} offers have no "
+                f"{name}; fill it in, or leave the column out if it is not known"
+            )
+    if candidates["product_id"].duplicated().any():
+        first = candidates.loc[candidates["product_id"].duplicated(), "product_id"].iloc[0]
+        raise InputError(f"cart: product '{first}' is there twice; give each once")
     for name in (*COLUMNS[1:], "distraction_high"):
         if name not in candidates:
             continue

@@ -198,13 +198,15 @@ def _checked(candidates: pd.DataFrame, caps: ListCaps) -> pd.DataFrame:
                 f"number from {low:g} to {high:g}, first product '{first['product_id']}' of visit "
                 f"'{first['visit_id']}', {first[name]}; leave them out, or correct them"
             )
-    for name in (n for n, cap in _kinds(caps) if cap is not None):
+    capped = [n for n, cap in _kinds(caps) if cap is not None]
+    stock = ["stock_units"] if "stock_units" in candidates else []
+    for name in ("visit_id", "product_id", *capped, *stock):
         absent = candidates[name].isna().to_numpy(dtype=np.bool_)
         if absent.any():
             first = candidates.iloc[int(absent.argmax())]
             raise InputError(
                 f"candidates: product '{first['product_id']}' of visit '{first['visit_id']}' has "
-                f"no {name}; give one, or no cap per {name}"
+                f"no {name}; give one, or leave out what needs it (a cap, the column of stock)"
             )
     twice = candidates.duplicated(["visit_id", "product_id"])
     if twice.any():

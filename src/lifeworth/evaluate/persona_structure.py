@@ -14,6 +14,7 @@ from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 from sklearn.tree import DecisionTreeClassifier
 
 from lifeworth.models.personas.clusters import NOISE, SAMPLE, Clusters, silhouette
+from lifeworth.models.personas.fit import Find
 
 Labels = Int[np.ndarray, " customers"]
 Columns = Float[np.ndarray, "customers columns"]
@@ -157,19 +158,20 @@ class Null(NamedTuple):
         return float((1 + (self.permuted >= self.found).sum()) / (1 + len(self.permuted)))
 
 
-def null(z: Columns, clusters: Clusters, times: int, seed: int) -> Null:
+def null(z: Columns, clusters: Clusters, find: Find, times: int, seed: int) -> Null:
     """Return how well clusters do among customers whose columns are permuted independently.
 
     Every column keeps its values, so that its steps and tails are the same; what customers have in
-    common between columns is gone.
+    common between columns is gone. Clusters are found by `find` in all of them, with every choice
+    made anew: what was chosen for the customers at hand would flatter these.
     """
     rng = np.random.default_rng(seed)
-    permuted = np.array([_height(_shuffled(z, rng), clusters, seed) for _ in range(times)])
+    permuted = np.array([_height(_shuffled(z, rng), find, seed) for _ in range(times)])
     return Null(_silhouette_of_all(z, clusters.labels), permuted)
 
 
-def _height(z: Columns, clusters: Clusters, seed: int) -> float:
-    return _silhouette_of_all(z, clusters.again(z, seed).labels)
+def _height(z: Columns, find: Find, seed: int) -> float:
+    return _silhouette_of_all(z, find(z, seed).labels)
 
 
 def _shuffled(z: Columns, rng: np.random.Generator) -> Columns:

@@ -176,8 +176,9 @@ def profiles(names: pd.Series, columns: pd.DataFrame, resampling: Resampling) ->
     -------
     pandas.DataFrame
         One row per persona, the most valuable first: persona_name, customers, share (of customers),
-        value_share (of monetary_cents), and for each column <column>, <column>_low, <column>_high:
-        mean, and its interval over resampled customers; equal where a single customer is.
+        value_share (of monetary_cents; NaN where they add up to nothing or less), and for each
+        column <column>, <column>_low, <column>_high: mean, and its interval over resampled
+        customers; equal where a single customer is.
     """
     group, order = names.factorize()
     worth = columns["monetary_cents"].to_numpy(dtype=float)
@@ -188,7 +189,7 @@ def profiles(names: pd.Series, columns: pd.DataFrame, resampling: Resampling) ->
             "persona_name": order,
             "customers": sizes,
             "share": sizes / sizes.sum(),
-            "value_share": sums / max(sums.sum(), 1.0),
+            "value_share": sums / sums.sum() if sums.sum() > 0 else np.nan,
         }
     )
     for number in range(len(order)):

@@ -24,6 +24,7 @@ from lifeworth.run.warnings import Warned, warned
 from lifeworth.run.words import Words
 from lifeworth.tables.columns import read_columns
 from lifeworth.tables.errors import InputError
+from lifeworth.tables.parsing import Kind
 
 VERB = "lifeworth board"
 
@@ -82,7 +83,7 @@ def main(arguments: Arguments) -> int:
         acted=acted,
         terms=terms,
         judged=warnings.judged,
-        notes=[*_notes(arguments, card, acted, warnings), *_known(frame)],
+        notes=[*_notes(arguments, card, acted, warnings), *_known(frame, scores["as_of"].iloc[0])],
         facts=_facts(arguments, run, card, acted),
     )
     out = Path(arguments.out) if arguments.out else folder / "board"
@@ -128,27 +129,37 @@ def _with_personas(arguments: Arguments, frame: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
-def _known(frame: pd.DataFrame) -> list[str]:
-    """Say how many customers have a persona, where that is not nearly all."""
-    if "persona" not in frame or frame["persona"].notna().mean() >= MOSTLY:
+def _known(frame: pd.DataFrame, as_of: object) -> list[str]:
+    """Say how many customers have a persona, where not nearly all, and of when personas are."""
+    if "persona" not in frame:
         return []
+    days = pd.to_datetime(frame.get("persona_as_of", pd.Series(dtype=object))).dropna()
+    told = [
+        f"Personas are as of {day:%Y-%m-%d}, scores as of {as_of}; run the personas again."
+        for day in days.drop_duplicates()
+        if day != pd.Timestamp(str(as_of))
+    ]
+    if frame["persona"].notna().mean() >= MOSTLY:
+        return told
     return [
+        *told,
         f"{int(frame['persona'].notna().sum()):,} of {counted(len(frame), 'customer')} have a "
-        "persona; rules of personas leave out the others. Is it the same shop and cut-off?"
+        "persona; rules of personas leave out the others. Is it the same shop and cut-off?",
     ]
 
 
 def _personas(path: Path) -> pd.DataFrame:
-    """Return customer_id and persona: the names that a run of personas left, or the shop's own."""
-    wanted = {"customer_id": "text"}
-    listed = read_columns(path, wanted, {"name": "text", "persona": "text"}, once=["customer_id"])
+    """Return customer_id, persona and, where told, persona_as_of: of a run, or the shop's own."""
+    also: dict[str, Kind] = {"name": "text", "persona": "text", "as_of": "time"}
+    listed = read_columns(path, {"customer_id": "text"}, also, once=["customer_id"])
     named = [name for name in ("name", "persona") if name in listed]
     if not named:
         raise InputError(
             f"{VERB}: {path} has neither name nor persona; give customer_id and persona, "
             "such as 12345 and Champions"
         )
-    return listed[["customer_id"]].assign(persona=listed[named[0]])
+    own = listed.assign(persona=listed[named[0]]).rename(columns={"as_of": "persona_as_of"})
+    return own[[n for n in ("customer_id", "persona", "persona_as_of") if n in own]]
 
 
 def _span(scores: pd.DataFrame) -> str:

@@ -17,6 +17,7 @@ from lifeworth.evaluate.personas import Judgement, profiles
 from lifeworth.models.membership import Membership
 from lifeworth.models.personas.fit import Found, Plan, found
 from lifeworth.models.personas.matching import migration, refit, refit_anew
+from lifeworth.models.personas.space import CATEGORIES
 
 STABILITY, PERMUTED = 20, 19
 """Bootstrap samples, and permuted data: 19 is the fewest with which p can be .05."""
@@ -65,7 +66,7 @@ def judged(plan: Plan, pair: tuple[History, Future], seed: int, resampling: Resa
         stability=jaccard_stability(fit.z, fit.clusters, STABILITY, seed),
         sizes=np.bincount(labels[labels >= 0]),
         artefact=artefact(columns_of(fit), labels),
-        null=null(fit.z, fit.clusters, PERMUTED, seed),
+        null=null(fit.z, fit.clusters, plan.find, PERMUTED, seed),
         usefulness=use_of(fit, members, future, resampling),
     )
     return Judged(fit, members, judgement, _profiles(fit, members, future, resampling))
@@ -83,7 +84,17 @@ def columns_of(fit: Found) -> pd.DataFrame:
     """Return what personas are made of, and recency, frequency and money, before scaling."""
     own = fit.personas.space.columns(fit.raw)
     rest = [name for name in RFM if name not in own]
-    return pd.concat([own, fit.raw.frame[rest]], axis=1)
+    known = pd.concat([own, fit.raw.frame[rest]], axis=1)
+    counts = fit.raw.counts
+    if counts is None or CATEGORIES not in fit.personas.space.features:
+        return known
+    lines = counts.to_numpy(dtype=np.float64)
+    shares = lines / np.maximum(lines.sum(axis=1, keepdims=True), 1.0)
+    for name, share in zip(counts.columns, shares.T, strict=True):
+        known[f"share of {name}"] = share
+    first = np.bincount(shares.argmax(axis=1), minlength=shares.shape[1])
+    place = np.argsort(np.argsort(-first, kind="stable"), kind="stable")
+    return known.assign(**{"most bought category": place[shares.argmax(axis=1)]})
 
 
 def over_time(plan: Plan, pairs: Pairs, seed: int) -> Months | None:

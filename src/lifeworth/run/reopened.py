@@ -11,15 +11,18 @@ from lifeworth.models import store
 from lifeworth.models.core import Forecast
 from lifeworth.run.config import RunConfig, read
 from lifeworth.run.main import cuts, start
+from lifeworth.tables.core import Tables
 from lifeworth.tables.errors import InputError
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Reopened:
     """What the scores of a run were made from.
 
     Attributes
     ----------
+    tables
+        All of the store, also what lies before the window.
     history
         Of the customers in scores.parquet.
     future
@@ -28,6 +31,7 @@ class Reopened:
 
     config: RunConfig
     folder: Path
+    tables: Tables
     history: History
     future: Future | None
 
@@ -62,9 +66,9 @@ def reopened(verb: str, folder: Path, data_hash: str) -> Reopened:
     split = config.split
     if split.score_at == "end":
         history = latest(tables, window=split.window_days, purchase=split.purchase)
-        return Reopened(config=config, folder=folder, history=history, future=None)
+        return Reopened(config, folder, tables, history, None)
     *_, (history, future) = cuts(tables, split)
-    return Reopened(config=config, folder=folder, history=history, future=future)
+    return Reopened(config, folder, tables, history, future)
 
 
 def _config(verb: str, folder: Path) -> RunConfig:

@@ -32,26 +32,28 @@ class Warned(NamedTuple):
 def warned(run: Reopened, watch: Watch | None = None) -> Warned:
     """Return the triggers of a run's customers, judged where the data allow it."""
     flags = triggers(run.history, watch)
-    horizon, seed = run.config.split.horizon_days, run.config.seed
     try:
-        history, future = _known(run, horizon)
+        history, future = (run.history, run.future) if run.future else _before(run, run.history)
     except InputError as error:
         return Warned(flags, None, [f"The early warnings could not be judged: {error}"])
     then = flags if history is run.history else triggers(history, watch)
     names = flags_of(then)
     try:
-        model = learnt(*_before(history, horizon), seed)
+        model = learnt(*_before(run, history), run.config.seed)
     except InputError as error:
         said = f"There is no model beside the early warnings: {error}"
         return Warned(flags, judged(then, names, future), [said])
     return Warned(flags, judged(then, names, future, chances(model, history)), [])
 
 
-def _known(run: Reopened, horizon: int) -> tuple[History, Future]:
-    return _before(run.history, horizon) if run.future is None else (run.history, run.future)
-
-
-def _before(history: History, horizon: int) -> tuple[History, Future]:
-    """Cut a history again, one horizon earlier."""
-    cutoff = history.cutoff - dt.timedelta(days=horizon)
-    return cut(history.tables, cutoff, horizon, purchase=history.purchase)
+def _before(run: Reopened, history: History) -> tuple[History, Future]:
+    """Cut the store one horizon before a history, with the same window."""
+    split = run.config.split
+    cutoff = history.cutoff - dt.timedelta(days=split.horizon_days)
+    return cut(
+        run.tables,
+        cutoff,
+        split.horizon_days,
+        window=split.window_days,
+        purchase=history.purchase,
+    )

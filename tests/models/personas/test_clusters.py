@@ -1,5 +1,7 @@
 """Clusters against their libraries, and the policy on customers whose groups are known."""
 
+import math
+
 import hdbscan
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from lifeworth.models.personas.clusters import (
     NOISE,
+    SAMPLE,
     Density,
     Rule,
     by_density,
@@ -53,6 +56,10 @@ def test_noise_is_left_out_of_silhouettes_and_keeps_its_label() -> None:
     z, truth = blobs(12.0, 3)
     labels = np.append(truth, NOISE)
     assert silhouette(np.vstack([z, [0, 0]]), labels) == silhouette(z, truth)
+    many = SAMPLE + 5_000
+    rare = (np.arange(many) == 0).astype(np.int64)  # missed by the sample, or alone in it
+    height = silhouette(np.random.default_rng(0).normal(size=(many, 2)), rare)
+    assert math.isnan(height) or -1 <= height <= 1
     assert by_size(np.array([2, 2, 2, 0, 0, 1, -1])).tolist() == [0, 0, 0, 1, 1, 2, -1]
 
 

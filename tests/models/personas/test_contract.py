@@ -176,6 +176,20 @@ def test_categories_are_one_block(history: History) -> None:
     assert z[:, 2:].var(axis=0).sum() ** 0.5 == pytest.approx(0.7)
 
 
+def test_a_category_that_came_later_counts_as_unknown(history: History) -> None:
+    spelled = yaml.safe_load(FILES["personas_kmeans"].read_text())
+    made = found(build("model", spelled | {"features": ["categories"]}).plan(), history, SEED)
+    first, *_, last = made.personas.space.levels
+    space = replace(made.personas.space, levels=("unknown", *made.personas.space.levels[1:]))
+    assert made.raw.counts is not None
+    counts = made.raw.counts.rename(columns={first: "unknown"})
+    renamed = counts.rename(columns={last: "later"})
+    merged = counts.assign(**{"unknown": counts["unknown"] + counts[last], last: 0.0})
+    places = [space.place(made.raw._replace(counts=c)) for c in (counts, renamed, merged)]
+    np.testing.assert_allclose(places[1], places[2])
+    assert np.abs(places[1] - places[0]).max() > 0.01
+
+
 def test_logs_have_mean_0_and_sd_1(history: History) -> None:
     spelled = yaml.safe_load(FILES["personas_kmeans"].read_text())
     z = found(build("model", spelled | {"scale": "log"}).plan(), history, SEED).z

@@ -106,8 +106,9 @@ def test_a_later_refit_keeps_the_scales(recipe, old: Personas, store) -> None:
 
 
 def test_migration_counts_customers() -> None:
-    before = pd.DataFrame({"customer_id": ["a", "b"], "persona_name": ["X", "Y"]})
+    before = pd.DataFrame({"customer_id": ["a", "b", "d"], "persona_name": ["X", "Y", "Y"]})
     after = pd.DataFrame({"customer_id": ["a", "b", "c"], "persona_name": ["X", "X", "Y"]})
     table = migration(before, after)
     assert table.loc["X", "X"] == table.loc["Y", "X"] == table.loc["new customer", "Y"] == 1
-    assert table.to_numpy().sum() == 3
+    assert table.loc["Y", "no longer known"] == 1
+    assert table.to_numpy().sum() == 4

@@ -202,8 +202,11 @@ def silhouette(z: Columns, labels: Labels) -> float:
     z, labels = z[kept], labels[kept]
     if len(np.unique(labels)) < 2:
         return float("nan")
-    few = None if len(z) <= SAMPLE else SAMPLE
-    return float(silhouette_score(z, labels, sample_size=few, random_state=0))
+    if len(z) > SAMPLE:
+        rows = np.random.default_rng(0).choice(len(z), SAMPLE, replace=False)
+        z, labels = z[rows], labels[rows]
+    several = len(np.unique(labels)) > 1  # the sample may miss a small cluster
+    return float(silhouette_score(z, labels)) if several else float("nan")
 
 
 def by_size(labels: np.ndarray) -> Labels:

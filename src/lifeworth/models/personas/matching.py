@@ -108,12 +108,14 @@ def migration(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per persona_name before ("new customer" of those not known then), one column per
-        persona_name after, counts.
+        persona_name after ("no longer known" of those whom the later History does not reach),
+        counts.
     """
     own = ["customer_id", "persona_name"]
-    both = before[own].merge(after[own], on="customer_id", how="right", suffixes=("_old", "_new"))
+    both = before[own].merge(after[own], on="customer_id", how="outer", suffixes=("_old", "_new"))
     old = both["persona_name_old"].fillna("new customer").astype(object)
-    table = pd.crosstab(old, both["persona_name_new"].astype(object))
+    new = both["persona_name_new"].fillna("no longer known").astype(object)
+    table = pd.crosstab(old, new)
     return table.rename_axis(index="before", columns="after")
 
 

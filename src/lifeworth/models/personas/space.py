@@ -148,6 +148,10 @@ class Space:
         if raw.counts is None:
             raise InputError("personas: this model needs categories of products; give them")
         known = raw.counts.reindex(columns=list(self.levels), fill_value=0.0)
+        if "unknown" in known:  # categories that came later
+            known["unknown"] += raw.counts.drop(columns=list(self.levels), errors="ignore").sum(
+                axis=1
+            )
         return ilr(smoothed(known.to_numpy(dtype=np.float64), self.shares, self.prior))
 
 
