@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import ibis
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from lifeworth.models.store import load
 from lifeworth.models.uplift import MetaLearner
 from lifeworth.run.campaign_policies import judge, rule_scores
-from lifeworth.run.campaigns import check_sizes, run, trial_of
+from lifeworth.run.campaigns import check_sizes, checked, run, trial_of
 from lifeworth.run.cli import main
 from lifeworth.run.cross_fit import cross_fit
 from lifeworth.tables.errors import InputError
@@ -127,6 +128,10 @@ def test_a_budget_is_kept_in_expectation(config, tmp_path: Path) -> None:
         (["model=uplift_dr_learner"], "learns from a randomised campaign"),
         ([*SIMULATED], "model=btyd_bgnbd learns from a store"),
         ([*SIMULATED, "model=uplift_none", "campaign.outcome=clicked"], "campaign.outcome"),
+        (
+            [*SIMULATED, "model=uplift_none", "campaign.only=x"],
+            "campaign.only: there is no campaign",
+        ),
         ([*SIMULATED, "model=uplift_none", "campaign.monetary=wealth"], "campaign.monetary"),
         ([*SIMULATED, "model=uplift_none", "campaign.folds=1"], "campaign: folds = 1"),
         ([*SIMULATED, "model=uplift_t_learner", "model.learner=Forrest"], "model.learner"),
@@ -175,3 +180,11 @@ def test_arms_of_other_sizes_than_their_chances_say_are_refused(config) -> None:
     tilted = replace(trial, propensity=np.where(trial.arm == 0, 0.6, 0.4 / (len(trial.arms) - 1)))
     with pytest.raises(InputError, match=r"sizes that their chances say .control .* expected"):
         check_sizes(tilted)
+
+
+def test_one_of_several_campaigns_is_judged(config) -> None:
+    several = config.data.load()
+    first = several.treatments.mutate(campaign_id=ibis.literal("first"))
+    made = replace(several, treatments=several.treatments.union(first))
+    with pytest.raises(InputError, match=r"2 campaigns, .*give campaign.only=first"):
+        checked(config, made)

@@ -95,6 +95,16 @@ def test_the_command_itself_has_help_and_corrects_a_verb(
 
 WRONG = {
     "unknown field": (["model.drawz=3"], "drawz"),
+    "unknown option": (["model=btyd_bgnbdd"], "no such model, did you mean 'btyd_bgnbd'?; there"),
+    "one of a sweep": (
+        ["-m", "model=btyd_bgnbd,lstm"],
+        "model=lstm: there is no such model; there",
+    ),
+    "a day that is none": (["split.cutoff=2026-02-30"], "write a day, such as 2026-01-31"),
+    "a field of a field": (
+        ["data=campaign_files", "data.file=a.csv", "data.currency=EUR", "data.arms={a:{cost:1}}"],
+        "there is no 'arms.a.cost'; it takes contact, discount, ",
+    ),
     "no folder": (["data=superstore", "data.folder=nowhere"], "'nowhere' is not there"),
     "file not named": (["data=files"], "data.file has no value"),
 }

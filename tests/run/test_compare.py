@@ -6,18 +6,23 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+import pandas as pd
 import pytest
 from nbclient import NotebookClient
 
 from lifeworth.run.cli import main
 from lifeworth.run.compare import FACTS, runs
+from lifeworth.run.finished import folder_of
 from lifeworth.run.kept import client_of
+from lifeworth.tables.errors import InputError
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "compare_runs.py"
 
 START = """
 import sys
+from lifeworth.run.finished import folder_of
 from lifeworth.run.kept import client_of
+from lifeworth.tables.errors import InputError
 client_of(sys.argv[1])
 """
 
@@ -29,6 +34,7 @@ def test_runs_gives_one_row_per_run(done) -> None:
     assert row["experiment"] == "clv_cdnow_sample"
     assert row["model"] == "btyd_bgnbd"
     assert row["cutoff"] == "1997-10-01"
+    assert row["kind"] == "forecast"
     assert row["horizon_days"] == 273
     assert row["currency"] == "USD"
     assert row["purchases_mae"] == pytest.approx(0.7855, abs=1e-4)
@@ -95,3 +101,20 @@ def test_a_csv_that_cannot_be_written_is_said(
     monkeypatch.chdir(done.cwd)
     assert main(["compare", "csv=nowhere/runs.csv"]) == 2
     assert "csv=nowhere/runs.csv cannot be written" in capsys.readouterr().err
+
+
+def test_the_latest_run_is_of_the_kind_that_is_wanted(tmp_path: Path) -> None:
+    """Two forecasts and then a ranking; there are no personas."""
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    client = client_of(uri)
+    for number, kind in enumerate(["forecast", "forecast", "ranking"]):
+        tags = {"model": "m", "data": "d", "kind": kind, "folder": str(tmp_path / f"run{number}")}
+        run = client.create_run("0", start_time=number, tags=tags)
+        for name in ("split.horizon_days", "seed"):
+            client.log_param(run.info.run_id, name, 90)
+        client.set_terminated(run.info.run_id)
+    assert folder_of("lifeworth export", "latest", uri) == tmp_path / "run1"
+    assert folder_of("lifeworth recommend", "latest", uri, "ranking") == tmp_path / "run2"
+    assert pd.isna(runs(uri)["horizon_days"]).tolist() == [False, False, True]
+    with pytest.raises(InputError, match=r"no finished run .personas. .*personas_online_retail"):
+        folder_of("lifeworth score", "latest", uri, "personas")

@@ -125,7 +125,7 @@ def test_cents_and_another_name_of_the_control(tmp_path, rows) -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"columns": COLUMNS | {"valu": "spent"}}, "'valu', unknown .did you mean 'value'"),
+        ({"columns": COLUMNS | {"valu": "spent"}}, "'valu', unknown, did you mean 'value'"),
         ({"columns": {"customer_id": "id", "value": "spent"}}, "does not name 'arm'"),
         ({"columns": {"customer_id": "id", "arm": "given"}}, "names no outcome"),
         ({"chances": None}, "with which chance .*control: 0.3333"),
@@ -151,11 +151,25 @@ def test_what_is_not_stated_or_cannot_be_is_refused(tmp_path, rows, changes, say
         load(tmp_path, rows, **changes)
 
 
+def test_several_campaigns_of_a_file_are_kept_apart(tmp_path, rows) -> None:
+    """Each customer is in both; costs are those of the arm in either."""
+    both = pd.concat([rows.assign(wave="spring"), rows.assign(wave="autumn", spent=1.0)])
+    campaign = load(tmp_path, both, columns=COLUMNS | {"campaign_id": "wave"})
+    assert campaign.ids() == ["autumn", "spring"]
+    frame = campaign.only("spring").frame()
+    pd.testing.assert_frame_equal(
+        frame.drop(columns="campaign_id"),
+        load(tmp_path, rows).frame().drop(columns="campaign_id"),
+    )
+    with pytest.raises(InputError, match=r"no campaign 'sprin', did you mean 'spring'.*autumn"):
+        campaign.only("sprin")
+
+
 def test_redemptions_in_the_control_and_customers_twice_are_refused(tmp_path, rows) -> None:
     leaked = rows.assign(used=["yes", "no", "no", "no"])
     with pytest.raises(InputError, match="redemptions in the control"):
         load(tmp_path, leaked, columns=COLUMNS | {"redeemed": "used"})
-    with pytest.raises(InputError, match="customer_id"):
+    with pytest.raises(InputError, match=r"was read as treatments .who was given what"):
         load(tmp_path, rows.assign(id=["a", "a", "c", "d"]))
 
 

@@ -16,8 +16,7 @@ from jaxtyping import Float
 from lifeworth.asof.split import History
 from lifeworth.asof.summary import purchases
 from lifeworth.tables.core import Tables
-from lifeworth.tables.errors import InputError
-from lifeworth.tables.faults import nearest
+from lifeworth.tables.errors import InputError, did_you_mean
 
 Customers = Float[np.ndarray, " customers"]
 
@@ -131,8 +130,7 @@ def _is(dtype: dt.DataType, kind: str) -> bool:
 
 
 def _unknown(column: str, there: list[str], kind: str, dtype: dt.DataType | None) -> str:
-    near = nearest(column, there)
-    hint = f", did you mean '{near}'?" if near else ""
+    hint = did_you_mean(column, there)
     odd = "" if dtype is None or column == "customer_id" else f" (it is of {dtype})"
     return (
         f"customers: there is no {kind} column '{column}'{odd}{hint}; there are "

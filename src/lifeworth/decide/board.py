@@ -1,6 +1,5 @@
 """An action board: rules as data that say who gets which action, and what is wrong with them."""
 
-import difflib
 import heapq
 from collections import Counter
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import pandas as pd
 
 from lifeworth.decide.condition import Condition, columns_of, contradiction, parsed
 from lifeworth.decide.fires import Columns, Mask
-from lifeworth.tables.errors import InputError
+from lifeworth.tables.errors import InputError, did_you_mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,8 +213,7 @@ def _check_names(board: Board) -> None:
 def _check_rule(rule: Rule, actions: list[str]) -> None:
     for name in (rule.action, *rule.needs, *rule.excludes):
         if name not in actions:
-            near = difflib.get_close_matches(name, actions, n=1)
-            hint = f", did you mean {near[0]}?" if near else ""
+            hint = did_you_mean(name, actions)
             raise InputError(
                 f"{_where(rule)}: there is no action {name}{hint}; there are {', '.join(actions)}"
             )

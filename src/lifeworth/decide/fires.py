@@ -3,7 +3,6 @@
 A condition is one expression of whole columns. Comparisons that several rules make are made once.
 """
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +13,7 @@ import pyarrow.compute
 from jaxtyping import Bool, Float, Int
 
 from lifeworth.decide.condition import All, Compare, Condition, Flag, Some, Value, atoms
-from lifeworth.tables.errors import InputError
+from lifeworth.tables.errors import InputError, did_you_mean
 
 Mask = Bool[np.ndarray, " customers"]
 Rows = Int[np.ndarray, " some"]
@@ -72,8 +71,7 @@ class Columns:
         """Refuse a column that is not there, and name the nearest."""
         if name not in self.frame:
             there = [str(column) for column in self.frame.columns]
-            near = difflib.get_close_matches(name, there, n=1)
-            hint = f", did you mean {near[0]}?" if near else ""
+            hint = did_you_mean(name, there)
             raise InputError(
                 f"{where}: there is no column {name}{hint}; there are {', '.join(there)}"
             )
@@ -196,8 +194,7 @@ class Columns:
             )
         unknown = [v for v in atom.values if words is not None and v not in words]
         if unknown and words is not None:
-            near = difflib.get_close_matches(str(unknown[0]), words, n=1)
-            hint = f", did you mean '{near[0]}'?" if near else ""
+            hint = did_you_mean(str(unknown[0]), words)
             raise InputError(
                 f"{where}: {atom.column} is never '{unknown[0]}'{hint}; it is {', '.join(words)}"
             )

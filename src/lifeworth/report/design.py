@@ -145,7 +145,9 @@ def tiles(planned: Planned) -> list[tuple[str, Cell]]:
     designed, days = planned.designed, planned.days(planned.customers)
     smallest, _, unit = of_effect(planned.smallest, planned).partition(" ")
     found = chance(designed, planned.shown, planned.customers)
-    entering = "" if planned.per_day is None else f"{number(planned.per_day)} customers a day"
+    entering = ""
+    if planned.per_day is not None:
+        entering = f"{number(planned.per_day)} customers a day, entering in whole weeks"
     lacking = ""
     if (
         planned.effect is not None
@@ -155,7 +157,7 @@ def tiles(planned: Planned) -> list[tuple[str, Cell]]:
     return [
         ("Customers", Cell(text=number(planned.customers), small=lacking or "all arms together")),
         ("Power", Cell(text=share(found), small=f"for {of_effect(planned.shown, planned)}")),
-        ("Smallest effect seen", Cell(text=smallest, small=unit)),
+        ("Smallest rise seen", Cell(text=smallest, small=unit)),
         (
             "Duration",
             Cell(

@@ -49,7 +49,7 @@ MOSTLY = 0.9
 class Arguments(Words):
     """What board, within which limits; money in units of the run's currency."""
 
-    run: str = Field(description="folder of a run, its MLflow run_id, or latest")
+    run: str = Field(description="folder of a forecast's run, its MLflow run_id, or latest")
     rules: str | None = Field(None, description="YAML file; none for the board that comes along")
     personas: str | None = Field(
         None, description="folder of a run of personas, or a file: customer_id, persona"

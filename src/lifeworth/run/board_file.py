@@ -82,4 +82,4 @@ def _made(where: str, kind: type[Given], fields: dict[str, object]) -> Given:
     try:
         return kind.model_validate(fields)
     except ValidationError as error:
-        raise InputError(complaint(where, error, list(kind.model_fields))) from error
+        raise InputError(complaint(where, error, kind)) from error

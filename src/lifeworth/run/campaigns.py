@@ -64,13 +64,18 @@ def run(config: RunConfig, folder: Path) -> dict[str, Any]:
 
 
 def checked(config: RunConfig, campaign: Campaign) -> Campaign:
-    """Refuse several campaigns at once, and a campaign without features."""
-    named = campaign.treatments.campaign_id.nunique().to_pyarrow().as_py()
-    if named != 1:
+    """Return the campaign that is judged, and refuse one without features."""
+    named, only = campaign.ids(), config.campaign.only
+    if only is None and len(named) != 1:
         raise InputError(
-            f"data={config.names.data}: {named} campaigns; a run judges one, so that no customer "
-            "is both learnt from and judged: leave the others out"
+            f"data={config.names.data}: {len(named)} campaigns, {', '.join(named)}; a run judges "
+            "one, so that no customer is both learnt from and judged; give "
+            f"campaign.only={named[0]}"
         )
+    try:
+        campaign = campaign if only is None else campaign.only(only)
+    except InputError as error:
+        raise InputError(f"campaign.only: {error}") from error
     if campaign.features is None:
         raise InputError(
             f"data={config.names.data}: the campaign has no features, and without them all "

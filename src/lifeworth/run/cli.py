@@ -1,11 +1,12 @@
 """The command `lifeworth`: verbs, their help, and errors in words."""
 
-import difflib
 import importlib
 import importlib.metadata
 import sys
 from collections.abc import Mapping
 from typing import NamedTuple
+
+from lifeworth.tables.errors import did_you_mean
 
 USAGE = """lifeworth: what each customer of a shop is worth.
 
@@ -65,8 +66,7 @@ def _listed(verbs: Mapping[str, Verb], of: str = "") -> str:
 
 
 def _hint(word: str, verbs: Mapping[str, Verb]) -> str:
-    near = difflib.get_close_matches(word, verbs, n=1)
-    return (f", did you mean '{near[0]}'?" if near else "") + f"; there are {', '.join(verbs)}"
+    return f"{did_you_mean(word, verbs)}; there are {', '.join(verbs)}"
 
 
 def _run(words: list[str]) -> int:

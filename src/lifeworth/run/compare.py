@@ -16,7 +16,7 @@ from lifeworth.run.words import Words
 from lifeworth.tables.errors import InputError
 
 FACTS = (
-    *("run_id", "name", "status", "started_at", "experiment", "model", "data"),
+    *("run_id", "name", "status", "started_at", "experiment", "kind", "model", "data"),
     *("cutoff", "horizon_days", "seed", "currency", "value_is", "folder"),
 )
 """Columns that are not metrics."""
@@ -26,6 +26,9 @@ SHOWN = (
     *("purchases_mae", "purchases_rmse", "purchases_bias", "seconds_fit"),
 )
 """Metrics the terminal shows, as many as fit."""
+
+AHEAD = ("forecast", "personas")
+"""Kinds of runs that look split.horizon_days ahead."""
 
 EXAMPLES = """  lifeworth compare
   lifeworth compare data=cdnow sort=value_crps
@@ -47,8 +50,10 @@ class Arguments(Words):
 def runs(tracking_uri: str | None = None) -> pd.DataFrame:
     """Return one row per run of lifeworth, newest last; other runs in the store are left out.
 
-    run_id, name, status, started_at (UTC), experiment, model, data, cutoff (date of the last cut),
-    horizon_days, seed, currency, value_is, folder, then one column per metric of the scorecards.
+    run_id, name, status, started_at (UTC), experiment, kind (forecast, personas, campaign,
+    ranking), model, data, cutoff (date of the last cut), horizon_days (NA of campaigns and
+    rankings, which look no number of days ahead), seed, currency, value_is, folder, then one column
+    per metric of the scorecards.
     """
     client = client_of(tracking_uri)
     found = sorted(_all(client), key=lambda run: run.info.start_time)
@@ -117,12 +122,14 @@ def _is_ours(run: Run) -> bool:
 
 def _row(run: Run) -> dict[str, Any]:
     tags, params = run.data.tags, run.data.params
+    kind = tags.get("kind", "forecast")
     return {
         "run_id": run.info.run_id,
         "name": run.info.run_name,
         "status": run.info.status,
         "started_at": pd.Timestamp(run.info.start_time, unit="ms"),
-        "horizon_days": int(params["split.horizon_days"]),
+        "kind": kind,
+        "horizon_days": int(params["split.horizon_days"]) if kind in AHEAD else pd.NA,
         "seed": int(params["seed"]),
         **{f: tags.get(f) for f in ("experiment", "model", "data", "cutoff", "currency")},
         **{f: tags.get(f) for f in ("value_is", "folder")},
@@ -140,7 +147,8 @@ def _table(found: pd.DataFrame, width: int) -> Table:
         table.add_column(name.replace("_", " "), justify="right")
     for row in found.to_dict("records"):
         what = f"{row['model']}\n{row['data']}, {row['started_at']:%m-%d %H:%M}"
-        when = f"{row['cutoff']}\n+ {row['horizon_days']} d"
+        ahead = "" if pd.isna(row["horizon_days"]) else f"\n+ {row['horizon_days']} d"
+        when = f"{row['cutoff']}{ahead}"
         table.add_row(what, when, *_cells(row, names))
     return table
 

@@ -52,6 +52,7 @@ class Tiers(Words):
 class CampaignRules(Words):
     """How policies of a randomised campaign are judged (conf/run.yaml says what each means)."""
 
+    only: str | None
     outcome: str
     margin: Annotated[float, Field(gt=0, le=1)]
     folds: Annotated[int, Field(ge=2, le=20)]
@@ -139,7 +140,7 @@ def read(composed: dict[str, Any], choices: dict[str, str | None]) -> RunConfig:
     try:
         return RunConfig(names=names, title=title, composed=composed, **parts, **fields)
     except ValidationError as error:
-        raise InputError(complaint("run", error, list(RunConfig.model_fields))) from error
+        raise InputError(complaint("run", error, RunConfig)) from error
 
 
 def build(where: str, node: dict[str, Any]) -> Any:
@@ -167,8 +168,7 @@ def build(where: str, node: dict[str, Any]) -> Any:
     try:
         return kind(**fields)
     except ValidationError as error:
-        known = list(kind.__dataclass_fields__)
-        raise InputError(complaint(where, error, known)) from error
+        raise InputError(complaint(where, error, kind)) from error
 
 
 def _called(names: Names, baselines: dict[str, Any]) -> dict[str, Any]:

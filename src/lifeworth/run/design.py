@@ -24,7 +24,9 @@ PAGE = "design.html"
 class Arguments(Words):
     """What the experiment is to be."""
 
-    rate: float | None = Field(None, description="share of the control that buys, or give mean, sd")
+    rate: float | None = Field(
+        None, gt=0, lt=1, description="share of the control that buys, or give mean, sd"
+    )
     mean: float | None = Field(None, description="mean outcome of a customer of the control")
     sd: float | None = Field(None, description="its standard deviation, of a past period")
     effect: float | None = Field(None, description="difference to be seen, as in .005 of a rate")

@@ -67,7 +67,7 @@ EXAMPLES = """  lifeworth export run=latest to=bundle
 class Arguments(Words):
     """What to export, and where to."""
 
-    run: str = Field(description="folder of a run, its MLflow run_id, or latest")
+    run: str = Field(description="folder of a forecast's run, its MLflow run_id, or latest")
     to: str = Field(description="folder of the bundle; made if it is not there")
     overwrite: bool = Field(False, description="replace a different bundle that is there")
     tracking_uri: str | None = Field(

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from lifeworth.run.compare import runs
+from lifeworth.run.kinds import Kind
 from lifeworth.run.outputs import PERSONAS, RECOMMENDATIONS
 from lifeworth.tables.errors import InputError
 
@@ -22,8 +23,17 @@ NO_FORECAST = {
 """Tables by which runs that forecast nothing are known, and what those say."""
 
 
-def folder_of(verb: str, run: str, tracking_uri: str | None) -> Path:
-    """Return the folder of a run: given itself, or by its MLflow run_id, or "latest".
+FIRST: dict[Kind, str] = {
+    "forecast": "clv_cdnow",
+    "personas": "personas_online_retail",
+    "campaign": "uplift_hillstrom",
+    "ranking": "ranker_retailrocket",
+}
+"""An experiment of each kind."""
+
+
+def folder_of(verb: str, run: str, tracking_uri: str | None, kind: Kind = "forecast") -> Path:
+    """Return the folder of a run: given itself, by its MLflow run_id, or the latest of a `kind`.
 
     Raises
     ------
@@ -34,7 +44,13 @@ def folder_of(verb: str, run: str, tracking_uri: str | None) -> Path:
         return Path(run)
     found = runs(tracking_uri)
     found = found[found["status"] == "FINISHED"]
-    chosen = found.tail(1) if run == "latest" else found[found["run_id"] == run]
+    own = found[found["kind"] == kind]
+    chosen = own.tail(1) if run == "latest" else found[found["run_id"] == run]
+    if chosen.empty and run == "latest":
+        raise InputError(
+            f"{verb}: there is no finished run ({kind}) among {len(found):,} in MLflow; make "
+            f"one, such as lifeworth run experiment={FIRST[kind]}, or name the folder of one"
+        )
     if chosen.empty:
         raise InputError(
             f"{verb}: run={run} is neither the folder of a run nor one of {len(found):,} finished "

@@ -2,12 +2,15 @@
 
 import importlib
 import logging
+import re
 import sys
 from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
+
+from lifeworth.tables.errors import did_you_mean
 
 PIPELINES = {
     "forecast": "lifeworth.run.main",
@@ -18,8 +21,18 @@ PIPELINES = {
 """By kind of run (`run.kinds`); each has `run(config, folder)`."""
 
 
+OWN_CONF = ("--config", "-c", "hydra.searchpath")
+"""How words begin that bring options of one's own."""
+
+PLAIN = re.compile(r"[\w,]+")
+
+
 def compose_and_run(words: list[str], conf: Path) -> int:
     """Run with Hydra's words (overrides and flags); return the exit status."""
+    unknown = _unknown_option(words, conf)
+    if unknown:
+        sys.stderr.write(f"lifeworth run: {unknown}\n")
+        return 2
     done: list[bool] = []
 
     def job(composed: DictConfig) -> None:
@@ -29,6 +42,21 @@ def compose_and_run(words: list[str], conf: Path) -> int:
     sys.argv = ["lifeworth run", *words]
     app()
     return 0 if all(done) else 2
+
+
+def _unknown_option(words: list[str], conf: Path) -> str:
+    """Say which word names an option that no file of conf/ is, in Hydra's place; "" for none."""
+    if any(word.startswith(OWN_CONF) for word in words):
+        return ""  # there may be options elsewhere
+    for word in words:
+        key, _, value = word.lstrip("+").partition("=")
+        group = key.partition("@")[0]
+        there = sorted(file.stem for file in (conf / group).glob("*.yaml"))
+        for name in value.split(",") if there and PLAIN.fullmatch(value) else ():
+            if name not in (*there, "null"):
+                hint = did_you_mean(name, there)
+                return f"{key}={name}: there is no such {group}{hint}; there are {', '.join(there)}"
+    return ""
 
 
 def _job(composed: DictConfig) -> bool:

@@ -21,11 +21,15 @@ from lifeworth.tables.errors import InputError
 EXAMPLES = """  lifeworth recommend products=products.csv size=10 per_category=3 out=shown.parquet
   lifeworth recommend run=latest products=products.csv size=5 visit=000017
 
-The file of products has product_id, margin_cents (of a purchase), return_rate, stock_cover_days,
-and if known stock_units, category, seller and conversion: the chance of a purchase once what the
-run's visits record has happened (1 where they record purchases). A product is worth p margin -
-alpha low stock - beta p return_rate (margin + return_cents), p = its chance in the run's list x
-conversion. Lists can be no better than the run's candidates: give the run a larger ranking.at."""
+The run is of ranker_union, ranker_repeat or basket_attach (data.task=attach), whose scores are
+chances. The file of products names every product of its lists; it has product_id, margin_cents (of
+a purchase), return_rate, stock_cover_days, and if known stock_units, category, seller and
+conversion: the chance of a purchase once what the run's visits record has happened (1 where they
+record purchases). A product is worth p margin - alpha low stock - beta p return_rate (margin +
+return_cents), p = its chance in the run's list x conversion. Lists can be no better than the run's
+candidates: give the run a larger ranking.at."""
+
+VERB = "lifeworth recommend"
 
 WANTED = ("margin_cents", "return_rate", "stock_cover_days")
 
@@ -33,7 +37,7 @@ WANTED = ("margin_cents", "return_rate", "stock_cover_days")
 class Arguments(Words):
     """What to show, within which limits."""
 
-    run: str = Field("latest", description="folder or run_id of a ranking's run, or latest")
+    run: str = Field("latest", description="folder or run_id of a ranking's run, or the latest")
     products: str = Field(description="CSV or Parquet file of products, described below")
     size: int = Field(10, ge=1, description="most products of a list")
     per_category: int | None = Field(None, ge=1, description="most of a category")
@@ -59,7 +63,7 @@ def main(arguments: Arguments) -> int:
             "lifeworth recommend: nothing to do; give out=shown.parquet for all lists, or visit=..."
             " to see one"
         )
-    lists = _lists(folder_of("lifeworth recommend", arguments.run, arguments.tracking_uri))
+    lists = _lists(folder_of(VERB, arguments.run, arguments.tracking_uri, "ranking"))
     if arguments.visit is not None and arguments.out is None:
         lists = _one(lists, arguments.visit)
     penalties = Penalties(

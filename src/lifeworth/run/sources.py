@@ -9,8 +9,7 @@ from rich.text import Text
 
 from lifeworth.run.words import Words
 from lifeworth.tables.campaign import Campaign
-from lifeworth.tables.errors import InputError
-from lifeworth.tables.faults import nearest
+from lifeworth.tables.errors import InputError, did_you_mean
 from lifeworth.tables.sources import CAMPAIGNS, SOURCES, VISITS
 from lifeworth.tables.sources.about import About, existing
 from lifeworth.tables.visits import Visits
@@ -68,8 +67,7 @@ def _state(about: About, folder: str) -> Text:
 
 def _read(console: Console, name: str, folder: str | None) -> int:
     if name not in EVERY:
-        near = nearest(name, EVERY)
-        hint = f", did you mean '{near}'?" if near else ""
+        hint = did_you_mean(name, EVERY)
         raise InputError(f"lifeworth data: no source '{name}'{hint}; there are {', '.join(EVERY)}")
     if name == "files":
         raise InputError(

@@ -45,7 +45,7 @@ Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 class Arguments(Words):
     """What the action does and costs; money in units of the run's currency."""
 
-    run: str = Field(description="folder of a run, its MLflow run_id, or latest")
+    run: str = Field(description="folder of a forecast's run, its MLflow run_id, or latest")
     budget: Money = Field(description="the most that is spent")
     cost: Money | None = Field(None, description="of the action, for each customer who gets it")
     uplift: Annotated[float, Field(allow_inf_nan=False)] | None = Field(

@@ -14,6 +14,7 @@ from mlflow.exceptions import MlflowException
 
 from lifeworth.run.config import RunConfig
 from lifeworth.run.kept import client_of, file_of, locked
+from lifeworth.run.kinds import run_kind
 from lifeworth.run.outputs import CURVES, FILES, OPTIONAL, REPORT
 from lifeworth.tables.errors import InputError
 
@@ -75,6 +76,7 @@ def _run(
         "experiment": names.experiment,
         "model": names.model,
         "data": names.data,
+        "kind": run_kind(config),
         **{fact: str(card[fact]) for fact in FACTS},
         "folder": str(folder.resolve()),
     }

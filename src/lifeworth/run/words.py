@@ -1,7 +1,8 @@
 """NAME=VALUE words of the command line, read into a typed model that also makes the help."""
 
-import difflib
-from typing import Annotated, TypeVar
+import typing
+from dataclasses import fields, is_dataclass
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -13,7 +14,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from lifeworth.tables.errors import InputError
+from lifeworth.tables.errors import InputError, did_you_mean
 
 
 class Words(BaseModel):
@@ -23,6 +24,18 @@ class Words(BaseModel):
 
 
 Given = TypeVar("Given", bound=Words)
+
+REMEDIES = {
+    "bool_": "; write true or false",
+    "dataclass_": "; write its fields in braces, such as {name: value}",
+    "date_": "; write a day, such as 2026-01-31",
+    "dict_": "; write names and values in braces, such as {name: value}",
+    "float_": "; write a number, such as 0.5",
+    "int_": "; write a whole number, such as 3",
+    "list_": "; write values in brackets, such as [1, 2]",
+    "tuple_": "; write values in brackets, such as [1, 2]",
+}
+"""What to write instead, by how the name of the fault begins."""
 
 
 def _named(text: object) -> object:
@@ -80,26 +93,42 @@ def checked(where: str, kind: type[Given], fields: dict[str, object] | dict[str,
     try:
         return kind(**fields)
     except ValidationError as error:
-        raise InputError(complaint(where, error, list(kind.model_fields))) from error
+        raise InputError(complaint(where, error, kind)) from error
 
 
-def complaint(where: str, error: ValidationError, known: list[str]) -> str:
-    """Say in one line per fault which field is wrong, why, and what would be right."""
-    return "\n".join(_fault(where, dict(fault), known) for fault in error.errors())
+def complaint(where: str, error: ValidationError, kind: type[Any]) -> str:
+    """Say in one line per fault of a `kind` which field is wrong, why, and what would be right."""
+    return "\n".join(_fault(where, dict(fault), kind) for fault in error.errors())
 
 
-def _fault(where: str, fault: dict[str, object], known: list[str]) -> str:
-    path = fault["loc"]
-    name = ".".join(str(p) for p in path) if isinstance(path, tuple) else str(path)
+def _fault(where: str, fault: dict[str, Any], kind: type[Any]) -> str:
+    *path, last = (str(part) for part in fault["loc"] or ("",))
+    name = ".".join([*path, last])
     match fault["type"]:
         case "extra_forbidden" | "unexpected_keyword_argument":
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f", did you mean '{near[0]}'?" if near else ""
-            return f"{where}: there is no '{name}'{hint}; it takes {', '.join(known)}"
+            known = _fields_at(kind, path)
+            hint = f"{did_you_mean(last, known)}; it takes {', '.join(known)}" if known else ""
+            return f"{where}: there is no '{name}'{hint}"
         case "missing" | "missing_keyword_only_argument":
             return f"{where}: {name} is missing; give {name}=..."
         case _:
-            return f"{where}: {name} = {fault['input']!r}: {fault['msg']}"
+            remedy = next((r for t, r in REMEDIES.items() if str(fault["type"]).startswith(t)), "")
+            return f"{where}: {name} = {fault['input']!r}: {fault['msg']}{remedy}"
+
+
+def _fields_at(kind: Any, path: list[str]) -> list[str]:
+    """Return the fields of what is held at `path` of a `kind`; none where nothing has fields."""
+    origin, parts = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (dict, list, tuple):
+        return _fields_at(parts[-1], path[1:]) if path else []
+    if parts:
+        return max((_fields_at(part, path) for part in parts), key=len)
+    names: list[str] = list(getattr(kind, "model_fields", ()))
+    if is_dataclass(kind):
+        names = [field.name for field in fields(kind)]
+    if not path or path[0] not in names:
+        return [] if path else names
+    return _fields_at(typing.get_type_hints(kind)[path[0]], path[1:])
 
 
 def described(kind: type[Words]) -> str:

@@ -8,7 +8,7 @@ twice in one campaign and rows of one table alone are refused.
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import ibis.expr.types as ir
@@ -17,6 +17,7 @@ import pandas as pd
 from lifeworth.tables.check import check
 from lifeworth.tables.content import row_sum
 from lifeworth.tables.core import ValueIs
+from lifeworth.tables.errors import InputError, did_you_mean
 from lifeworth.tables.faults import Rule, broken, refuse, sentence
 from lifeworth.tables.money import whole
 
@@ -90,6 +91,28 @@ class Campaign:
         redeemed = both.redeemed.ifelse((1 - both.funded_share.fill_null(0.0)) * off, 0.0)
         cost = whole(both.contact_cents.fill_null(0) + redeemed)
         return both.select(*ROW_KEY, cost_cents=cost)
+
+    def ids(self) -> list[str]:
+        """Return the campaigns, by name."""
+        named = self.treatments.select("campaign_id").distinct().order_by("campaign_id")
+        return [str(name) for name in named.to_pandas()["campaign_id"]]
+
+    def only(self, campaign_id: str) -> "Campaign":
+        """Return one of the campaigns.
+
+        Raises
+        ------
+        InputError
+            If there is none of that name.
+        """
+        there = self.ids()
+        if campaign_id not in there:
+            hint = did_you_mean(campaign_id, there)
+            raise InputError(
+                f"there is no campaign '{campaign_id}'{hint}; there are {', '.join(there)}"
+            )
+        own = {name: t.filter(t.campaign_id == campaign_id) for name, t in self.tables().items()}
+        return replace(self, **own)
 
     def frame(self) -> pd.DataFrame:
         """Return one row per customer and campaign, ordered by campaign and customer.

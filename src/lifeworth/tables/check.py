@@ -13,13 +13,12 @@ import pandera.ibis as pa
 from pandera.errors import SchemaError, SchemaErrorReason, SchemaErrors
 
 from lifeworth.tables.core import Tables
-from lifeworth.tables.errors import InputError
+from lifeworth.tables.errors import InputError, did_you_mean
 from lifeworth.tables.faults import (
     ROW,
     Rule,
     broken,
     missing_column,
-    nearest,
     refuse,
     sentence,
 )
@@ -121,8 +120,7 @@ def check(name: str, table: ir.Table, latest: datetime | None = None) -> ir.Tabl
 
 def _schema(name: str) -> Schema:
     if name not in SCHEMAS:
-        near = nearest(name, SCHEMAS)
-        hint = f", did you mean '{near}'?" if near else ""
+        hint = did_you_mean(name, SCHEMAS)
         raise InputError(
             f"no canonical table is called '{name}'{hint}; there are {', '.join(SCHEMAS)}"
         )

@@ -1,13 +1,12 @@
 """Say what is wrong with the rows of a table: how many, the first one, and what to do."""
 
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import ibis
 import ibis.expr.types as ir
 
-from lifeworth.tables.errors import InputError
+from lifeworth.tables.errors import InputError, did_you_mean
 
 ROW = "row_number_in_table"
 """Column that numbers the rows of a table from 0 while its faults are looked for."""
@@ -93,14 +92,6 @@ def refuse(complaints: Iterable[str | None]) -> None:
 def missing_column(table_name: str, column: str, there: Iterable[str], remedy: str) -> str:
     """Return the complaint about a column that is not there, with the nearest name that is."""
     names = list(there)
-    near = nearest(column, names)
-    hint = f" (did you mean '{near}'?)" if near else ""
+    hint = did_you_mean(column, names)
     there_are = ", ".join(map(repr, names))
     return f"{table_name}: no column '{column}'{hint}; there are {there_are}; {remedy}"
-
-
-def nearest(name: str, names: Iterable[str]) -> str | None:
-    """Return the one of `names` spelled most like `name`, capitals aside, or None."""
-    by_lower = {n.lower(): n for n in names}
-    found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
-    return by_lower[found[0]] if found else None

@@ -17,8 +17,7 @@ from lifeworth.models.btyd.gamma_poisson import GammaPoisson, fit_gamma_poisson
 from lifeworth.models.btyd.statistics import statistics
 from lifeworth.models.core import fitted, recipe
 from lifeworth.models.personas.math import Columns, ilr, smoothed
-from lifeworth.tables.errors import InputError
-from lifeworth.tables.faults import nearest
+from lifeworth.tables.errors import InputError, did_you_mean
 
 RATE, CATEGORIES = "purchase_rate", "categories"
 OURS = (*NUMBERS, RATE, CATEGORIES)
@@ -246,8 +245,7 @@ def _refuse_odd(features: tuple[str, ...], history: History) -> None:
         if name in features[:place]:
             raise InputError(f"model.features: '{name}' is named twice; name it once")
         if name not in (*OURS, *own):
-            near = nearest(name, [*OURS, *own])
-            hint = f", did you mean '{near}'?" if near else ""
+            hint = did_you_mean(name, [*OURS, *own])
             raise InputError(
                 f"model.features: there is no '{name}'{hint}; there are {', '.join(OURS)}, and the "
                 "numeric columns of customers"

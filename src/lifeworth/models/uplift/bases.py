@@ -16,8 +16,7 @@ from sklearn.utils import all_estimators
 from skops.io import dumps, get_untrusted_types, loads
 
 from lifeworth.models.uplift.trial import ByArm, Row, Trial
-from lifeworth.tables.errors import InputError
-from lifeworth.tables.faults import nearest
+from lifeworth.tables.errors import InputError, did_you_mean
 
 Kept = UInt8[np.ndarray, "_"]
 
@@ -46,8 +45,7 @@ class Base(NamedTuple):
         """
         known = dict(found for kind in KINDS for found in all_estimators(type_filter=kind))
         if self.name not in known:
-            near = nearest(self.name, known)
-            hint = f", did you mean '{near}'?" if near else ""
+            hint = did_you_mean(self.name, known)
             raise InputError(
                 f"model.learner: scikit-learn has no regressor or classifier '{self.name}'{hint}; "
                 "name one of them, as HistGradientBoostingRegressor"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import ibis
 import ibis.expr.types as ir
@@ -12,7 +12,8 @@ from pydantic.dataclasses import dataclass
 
 from lifeworth.tables.campaign import CONTROL, Campaign, checked_campaign
 from lifeworth.tables.core import ValueIs
-from lifeworth.tables.faults import Rule, broken, nearest, refuse, sentence
+from lifeworth.tables.errors import InputError, did_you_mean
+from lifeworth.tables.faults import Rule, broken, refuse, sentence
 from lifeworth.tables.parsing import Kind
 from lifeworth.tables.reading import Field, connect, read_file, typed
 from lifeworth.tables.sources.about import About, existing
@@ -20,6 +21,7 @@ from lifeworth.tables.sources.shape import STRICT
 
 KINDS: dict[str, Kind] = {
     "customer_id": "text",
+    "campaign_id": "text",
     "arm": "text",
     "value": "money",
     "responded": "truth",
@@ -35,7 +37,7 @@ NEEDED = ("customer_id", "arm")
 
 KEY = ("customer_id", "campaign_id")
 
-TAKEN = {*KINDS, *KEY, "value_cents", "cost_cents"}
+TAKEN = {*KINDS, "value_cents", "cost_cents"}
 """Names that features may not have."""
 
 FeatureKind = Literal["text", "number", "count", "money", "truth"]
@@ -65,11 +67,12 @@ class CampaignFiles:
     file
         Its name; .csv (with a header), .tsv, .txt or .parquet.
     columns
-        For each column of ours the file's, or None: customer_id and arm, which are needed; value
-        (before the discount), responded, visited, redeemed, propensity (the chance of the row's own
-        arm), assigned_at, known_at. Without value, all are 0; without responded, who has a value
-        above 0 responded; without redeemed, who responded outside the control redeemed where their
-        arm has a discount, and nobody else did.
+        For each column of ours the file's, or None: customer_id and arm, which are needed;
+        campaign_id, where the file has several campaigns (of the same arms); value (before the
+        discount), responded, visited, redeemed, propensity (the chance of the row's own arm),
+        assigned_at, known_at. Without value, all are 0; without responded, who has a value above 0
+        responded; without redeemed, who responded outside the control redeemed where their arm has
+        a discount, and nobody else did.
     features
         Columns that were known before the arm was drawn, and their kinds; money becomes
         `<name>_cents`.
@@ -133,12 +136,18 @@ class CampaignFiles:
         parts = {
             "treatments": rows.select(*KEY, "arm", "assigned_at", "propensity"),
             "outcomes": rows.select(*KEY, *self._outcomes(given), "redeemed", "value_cents"),
-            "arms": ibis.memtable([*map(self._costs, self._offers)]).mutate(cap=ibis.null("int64")),
+            "arms": rows.select("campaign_id").distinct().cross_join(self._costs()),
             "features": rows.select(*KEY, *self._features(), "known_at"),
         }
         made = {name: con.create_table(name, table) for name, table in parts.items()}
         money = (self.currency, self.value_is)
-        return checked_campaign(**made, money=money, latest=latest)
+        try:
+            return checked_campaign(**made, money=money, latest=latest)
+        except InputError as error:
+            raise InputError(
+                f"{self.file} was read as treatments (who was given what), outcomes (what came of "
+                f"it) and features (what was known before):\n{error}"
+            ) from error
 
     @property
     def _offers(self) -> dict[str, ArmCosts]:
@@ -163,16 +172,19 @@ class CampaignFiles:
     def _outcomes(self, given: dict[str, str]) -> tuple[str, ...]:
         return ("responded", "visited") if "visited" in given else ("responded",)
 
-    def _costs(self, arm: str) -> dict[str, Any]:
-        own, times = self._offers[arm], {"money": 100, "cents": 1}[self.units]
-        return {
-            "campaign_id": self.about.name,
-            "arm": arm,
-            "contact_cents": round(own.contact * times),
-            "discount_cents": round(own.discount * times),
-            "discount_share": own.discount_share,
-            "funded_share": own.funded_share,
-        }
+    def _costs(self) -> ir.Table:
+        times = {"money": 100, "cents": 1}[self.units]
+        rows = [
+            {
+                "arm": arm,
+                "contact_cents": round(own.contact * times),
+                "discount_cents": round(own.discount * times),
+                "discount_share": own.discount_share,
+                "funded_share": own.funded_share,
+            }
+            for arm, own in self._offers.items()
+        ]
+        return ibis.memtable(rows).mutate(cap=ibis.null("int64"))
 
     def _rows(self, told: ir.Table) -> ir.Table:
         """Return the rows with all that is stated elsewhere than in columns."""
@@ -181,13 +193,13 @@ class CampaignFiles:
         discounted = [n for n, a in self._offers.items() if a.discount + a.discount_share > 0]
         used = responded & told.arm.isin([*discounted, ""])
         stated = {
+            "campaign_id": ibis.literal(self.about.name),
             "assigned_at": _day(self.assigned_on),
             "known_at": _day(self.known_on),
             "propensity": told.arm.cases(*(self.chances or {"": 0.0}).items()),
             "redeemed": used,
         }
         rows = told.mutate(
-            campaign_id=ibis.literal(self.about.name),
             value_cents=value,
             responded=responded,
             **{name: made for name, made in stated.items() if name not in told.columns},
@@ -276,8 +288,7 @@ def _foreign(arms: tuple[str, ...]) -> Rule:
 def _mapping_faults(given: dict[str, str]) -> Iterator[str]:
     for name in given:
         if name not in KINDS:
-            near = nearest(name, KINDS)
-            hint = f" (did you mean '{near}'?)" if near else ""
+            hint = did_you_mean(name, KINDS)
             yield f"campaign_files: columns has '{name}', unknown{hint}; it has {', '.join(KINDS)}"
     for name in NEEDED:
         if name not in given:

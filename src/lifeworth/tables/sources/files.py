@@ -12,7 +12,8 @@ from pydantic.dataclasses import dataclass
 
 from lifeworth.tables.check import checked
 from lifeworth.tables.core import Tables
-from lifeworth.tables.faults import ROW, Rule, nearest, refuse, sentence
+from lifeworth.tables.errors import did_you_mean
+from lifeworth.tables.faults import ROW, Rule, refuse, sentence
 from lifeworth.tables.parsing import Kind
 from lifeworth.tables.reading import Field, connect, read_file, typed
 from lifeworth.tables.sources.about import About, existing
@@ -143,8 +144,7 @@ def _canonical(name: str) -> str:
 def _mapping_faults(given: dict[str, str], kinds: dict[str, Kind], rows: str) -> Iterator[str]:
     for name in given:
         if name not in kinds:
-            near = nearest(name, kinds)
-            hint = f" (did you mean '{near}'?)" if near else ""
+            hint = did_you_mean(name, kinds)
             names = ", ".join(kinds)
             yield f"files: columns has '{name}', unknown in a file of {rows}{hint}; it has {names}"
     for name in NEEDED[rows]:
