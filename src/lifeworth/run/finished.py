@@ -22,8 +22,13 @@ NO_FORECAST = {
 """Tables by which runs that forecast nothing are known, and what those say."""
 
 
-def folder_of(verb: str, run: str, tracking_uri: str | None) -> Path:
+def folder_of(verb: str, run: str, tracking_uri: str | None, word: str = "run") -> Path:
     """Return the folder of a run: given itself, or by its MLflow run_id, or "latest".
+
+    Parameters
+    ----------
+    word
+        Before the "=" of what was given, for the message.
 
     Raises
     ------
@@ -37,8 +42,8 @@ def folder_of(verb: str, run: str, tracking_uri: str | None) -> Path:
     chosen = found.tail(1) if run == "latest" else found[found["run_id"] == run]
     if chosen.empty:
         raise InputError(
-            f"{verb}: run={run} is neither the folder of a run nor one of {len(found):,} finished "
-            "runs in MLflow; lifeworth compare lists them"
+            f"{verb}: {word}={run} is neither the folder of a run nor one of {len(found):,} "
+            "finished runs in MLflow; lifeworth compare lists them"
         )
     return Path(str(chosen.iloc[0]["folder"]))
 
@@ -67,3 +72,22 @@ def left_by(verb: str, folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
         )
     card = json.loads((folder / "scorecard.json").read_text(encoding="utf-8"))
     return scores, card
+
+
+def personas_by(verb: str, folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the table of who belongs where and the scorecard that a run of personas left.
+
+    Raises
+    ------
+    InputError
+        If `folder` is no such run.
+    """
+    missing = [name for name in (PERSONAS, "scorecard.json") if not (folder / name).is_file()]
+    if missing:
+        raise InputError(
+            f"{verb}: personas={folder} is no run of personas, there is no "
+            f"{' and no '.join(missing)} in it; name the folder of one, as lifeworth run "
+            "model=personas_default leaves it"
+        )
+    card = json.loads((folder / "scorecard.json").read_text(encoding="utf-8"))
+    return pd.read_parquet(folder / PERSONAS), card

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lifeworth.decide.tiers import Labels, guardrails
 from lifeworth.evaluate.backtest import summarise
 from lifeworth.models import store
 from lifeworth.models.core import QUANTILES, Fitted, Forecast, Told, Trains
@@ -145,6 +147,28 @@ def write(
     for name, table in tables.items():
         if table is not None:
             table.to_parquet(folder / name, index=False)
+
+
+def put(folder: Path, tables: Mapping[str, pd.DataFrame], texts: Sequence[str] = ()) -> None:
+    """Write tables as <name>.parquet, and those named in `texts` as <name>.csv too.
+
+    A reader finds the old file or the new one, never half of one.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        part = folder / f".{name}.{os.getpid()}.part"
+        table.to_parquet(part, index=False)
+        part.replace(folder / f"{name}.parquet")
+    for name in texts:
+        part = folder / f".{name}.csv.{os.getpid()}.part"
+        tables[name].to_csv(part, index=False, lineterminator="\n")
+        part.replace(folder / f"{name}.csv")
+
+
+def with_tiers(frame: pd.DataFrame, tiers: Labels) -> pd.DataFrame:
+    """Return a forecast's frame with the tier of each customer, and what that keeps them from."""
+    flags = guardrails(tiers)
+    return frame.assign(**{column: flags[column].to_numpy() for column in flags.columns})
 
 
 def in_cents(scores: pd.DataFrame) -> pd.DataFrame:
