@@ -23,6 +23,9 @@ WHO = Caption(
 )
 
 
+BRIEF = ("", "Customers", "New", "Expected value", "Actions", "Margin")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Shown:
     """What the page shows.
@@ -75,6 +78,14 @@ def groups_grid(shown: Shown) -> Grid:
         by_value = frame.groupby("persona")["expected_value"].sum().sort_values(ascending=False)
         groups = {"By persona": _rows(frame, "persona", list(by_value.index)), **groups}
     return Grid(head=head, groups=groups | {"Together": [_row("all", frame, frame)]})
+
+
+def brief_grid(shown: Shown) -> Grid:
+    """Return the columns of `groups_grid` for which a narrow terminal has room."""
+    whole = groups_grid(shown)
+    kept = [i for i, title in enumerate(whole.head) if title.split(",")[0] in BRIEF]
+    groups = {k: [[row[i] for i in kept] for row in rows] for k, rows in whole.groups.items()}
+    return Grid(head=[whole.head[i] for i in kept], groups=groups)
 
 
 def document(shown: Shown) -> Document:

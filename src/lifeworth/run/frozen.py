@@ -12,6 +12,7 @@ import pandas as pd
 from lifeworth.asof.split import History, latest
 from lifeworth.decide.tiers import TIERS, tier_floors, tiers_above
 from lifeworth.models import store
+from lifeworth.models.core import Forecast
 from lifeworth.models.personas.fitted import Personas
 from lifeworth.report.wording import counted, money, share
 from lifeworth.run.config import RunConfig
@@ -72,6 +73,11 @@ class Today:
         start(self.config.hardware)
         fitted = store.load(self.folder / "fitted")
         made = fitted.score(self.history, self.config.split.horizon_days)
+        if not isinstance(made, Forecast):
+            raise InputError(
+                f"fitted model: {self.folder / 'fitted'} holds {type(fitted).__name__}, which "
+                "forecasts nothing; name the folder of a run as lifeworth run left it"
+            )
         tiers = tiers_above(made.frame["expected_value"].round().to_numpy(), self.floors())
         final = Scored(
             name=self.config.names.model,
@@ -91,9 +97,9 @@ class Today:
         old = f"; that is longer than the {horizon} it looks ahead, fit it again"
         ids = self.history.customers().to_pandas()["customer_id"]
         new, gone = int(self.new(ids).sum()), int((~self.scores["customer_id"].isin(ids)).sum())
+        later = f"scores are of {now}: {counted(age, 'day')} later{old if age > horizon else ''}"
         notes = [
-            f"The value model is of {self.fitted_at}, scores are of {now}: "
-            f"{counted(age, 'day')} later{old if age > horizon else ''}.",
+            f"The value model is of {self.fitted_at}, {later if age else 'and so are scores'}.",
             f"{new:,} of {counted(len(ids), 'customer')} are new to the run.",
         ]
         if gone:
@@ -190,8 +196,8 @@ def _placing(
     fitted_at, notes = dt.date.fromisoformat(card["cutoff"]), []
     if fitted_at != store_.fitted_at:
         notes.append(
-            f"Personas were fitted as of {fitted_at}, the value model as of {store_.fitted_at}; "
-            "give both runs one split to look at customers from one day."
+            f"Personas were found as of {fitted_at}, the value model as of {store_.fitted_at}; "
+            "both score customers as they are today."
         )
     if history is not store_.history:
         without = len(store_.history.customers().anti_join(

@@ -3,7 +3,8 @@
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -156,13 +157,22 @@ def put(folder: Path, tables: Mapping[str, pd.DataFrame], texts: Sequence[str] =
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
-        part = folder / f".{name}.{os.getpid()}.part"
-        table.to_parquet(part, index=False)
-        part.replace(folder / f"{name}.parquet")
+        with whole(folder / f"{name}.parquet") as part:
+            table.to_parquet(part, index=False)
     for name in texts:
-        part = folder / f".{name}.csv.{os.getpid()}.part"
-        tables[name].to_csv(part, index=False, lineterminator="\n")
-        part.replace(folder / f"{name}.csv")
+        with whole(folder / f"{name}.csv") as part:
+            tables[name].to_csv(part, index=False, lineterminator="\n")
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Yield a path to write to, which becomes `path` when all is written."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def with_tiers(frame: pd.DataFrame, tiers: Labels) -> pd.DataFrame:

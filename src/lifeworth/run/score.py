@@ -11,7 +11,7 @@ from rich.console import Console
 from lifeworth.asof.triggers import BEHIND, triggers
 from lifeworth.decide.acting import act
 from lifeworth.report.page import write as write_report
-from lifeworth.report.scored import Shown, document, groups_grid, headline
+from lifeworth.report.scored import Shown, brief_grid, document, headline
 from lifeworth.report.terminal import print_grid, print_path
 from lifeworth.report.wording import counted
 from lifeworth.run.board_file import DEFAULT, read_board_file
@@ -19,7 +19,7 @@ from lifeworth.run.export import COLUMNS as OF_SCORES
 from lifeworth.run.export import described
 from lifeworth.run.finished import folder_of
 from lifeworth.run.frozen import Placed, Today, placed, today
-from lifeworth.run.outputs import PERSONAS, put
+from lifeworth.run.outputs import PERSONAS, put, whole
 from lifeworth.run.rules import Following, columns, facts_of, notes_of, terms_of
 from lifeworth.tables.errors import InputError
 
@@ -45,6 +45,8 @@ OF_ACTION = {
     "margin": ("cents", "what it is expected to bring over what would come anyway"),
 }
 """Unit and meaning of what is said of a customer's first action, in columns that end in _1."""
+
+TEXTS = tuple(f"{name}_1" for name, (unit, _) in OF_ACTION.items() if unit == "text")
 
 COLUMNS = {
     **OF_SCORES,
@@ -85,7 +87,8 @@ def main(arguments: Arguments) -> int:
         frame = columns(scores, store.history, triggers(store.history))
         terms = terms_of(arguments)
         acted = act(board, _with_personas(frame, found), terms, BEHIND)
-    table = side_by_side(store, scores, found, acted.given)
+    people = side_by_side(store, scores, found)
+    table = with_actions(people, acted.given, terms.most)
     own = [] if found is None else found.notes
     shown = Shown(
         title=f"{store.config.title}: customers of today",
@@ -104,23 +107,30 @@ def main(arguments: Arguments) -> int:
     return 0
 
 
-def side_by_side(
-    store: Today, scores: pd.DataFrame, found: Placed | None, given: pd.DataFrame
-) -> pd.DataFrame:
-    """Return a row per customer, sorted by customer_id, with the columns of COLUMNS there are.
+def side_by_side(store: Today, scores: pd.DataFrame, found: Placed | None) -> pd.DataFrame:
+    """Return scores with whether customers are new and, where there are personas, whose they are.
 
-    Where customers have up to n actions there are action_2 to action_n, too. A customer without
-    an action, or outside the window of the personas, has "" in texts and NaN in numbers.
+    Who is outside the window of the personas has "" in texts and NaN for a probability.
     """
     table = scores.copy()
     table.insert(3, "new", store.new(table["customer_id"]))
-    if found is not None:
-        table = table.merge(_of_personas(found.members), on="customer_id", how="left")
-    for place in range(1, max(int(given["place"].max() or 1) if len(given) else 1, 1) + 1):
+    if found is None:
+        return table
+    table = table.merge(_of_personas(found.members), on="customer_id", how="left")
+    return table.fillna({"persona": "", "nearest_persona": ""})
+
+
+def with_actions(table: pd.DataFrame, given: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Return customers with all of OF_ACTION of the first action, and up to `most` by name.
+
+    Where there is none, "" in texts and NaN in numbers.
+    """
+    for place in range(1, most + 1):
         names = list(OF_ACTION) if place == 1 else ["action"]
-        own = given[given["place"] == place].set_index("customer_id")[names]
-        table = table.join(own.rename(columns={n: f"{n}_{place}" for n in names}), on="customer_id")
-    texts = [name for name in table if pd.api.types.is_string_dtype(table[name])]
+        own = given.loc[given["place"] == place, ["customer_id", *names]]
+        own = own.rename(columns={name: f"{name}_{place}" for name in names})
+        table = table.merge(own, on="customer_id", how="left")
+    texts = [name for name in table if name.startswith(("action_", *TEXTS))]
     return table.fillna(dict.fromkeys(texts, ""))
 
 
@@ -170,8 +180,8 @@ def _write(out: Path, shown: Shown) -> Path:
         {"scored": shown.customers, "actions": shown.acted.given, "rules": shown.acted.rules},
         texts=["scored", "actions"],
     )
-    about = json.dumps(_manifest(shown), indent=2) + "\n"
-    (out / "scored.json").write_text(about, encoding="utf-8")
+    with whole(out / "scored.json") as part:
+        part.write_text(json.dumps(_manifest(shown), indent=2) + "\n", encoding="utf-8")
     return write_report(document(shown), out / PAGE)
 
 
@@ -193,5 +203,5 @@ def _print(console: Console, shown: Shown, page: Path) -> None:
     console.print(headline(shown), markup=False, soft_wrap=True)
     for note in shown.notes:
         console.print(f"Note: {note}", markup=False, soft_wrap=True)
-    print_grid(groups_grid(shown), console)
+    print_grid(brief_grid(shown), console)
     print_path("Page", page, console)
