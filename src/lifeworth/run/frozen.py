@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ibis
 import numpy as np
 import pandas as pd
 
@@ -118,7 +117,7 @@ class Placed:
     Attributes
     ----------
     members
-        As `models.membership.Membership` has them.
+        The customers of today's scores, as `models.membership.Membership` has them.
     notes
         What does not fit the value model.
     """
@@ -187,25 +186,23 @@ def placed(verb: str, folder: Path, store_: Today) -> Placed:
     alike = _view(config) == _view(store_.config)
     history = store_.history if alike else _latest(store_.tables, config)
     members = personas.score(history, store_.config.split.horizon_days).frame
-    return Placed(members=members, notes=_placing(store_, card, history, members))
+    now = store_.history.customers().to_pandas()["customer_id"]
+    mine = members[members["customer_id"].isin(now)].reset_index(drop=True)
+    notes = _placing(store_, card, mine)
+    if not alike:
+        notes.append(
+            "Personas look at another window or count purchases otherwise than the value model; "
+            f"{counted(len(now) - len(mine), 'customer')} have none in theirs."
+        )
+    return Placed(members=mine, notes=notes)
 
 
-def _placing(
-    store_: Today, card: dict[str, Any], history: History, members: pd.DataFrame
-) -> list[str]:
+def _placing(store_: Today, card: dict[str, Any], members: pd.DataFrame) -> list[str]:
     fitted_at, notes = dt.date.fromisoformat(card["cutoff"]), []
     if fitted_at != store_.fitted_at:
         notes.append(
             f"Personas were found as of {fitted_at}, the value model as of {store_.fitted_at}; "
             "both score customers as they are today."
-        )
-    if history is not store_.history:
-        without = len(store_.history.customers().anti_join(
-            ibis.memtable(members[["customer_id"]]), "customer_id"
-        ).execute())  # fmt: skip
-        notes.append(
-            "Personas look at another window or count purchases otherwise than the value model; "
-            f"{counted(without, 'customer')} have none in theirs."
         )
     nobody = float((members["persona"] < 0).mean())
     notes.append(f"{share(nobody)} of customers are like no persona.")
