@@ -247,7 +247,7 @@ SHOPS: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
         "is in the data, for example 'c0000001' there and 'xc0000004' here; is it the same shop",
     ),
     "the newest orders alone": (
-        lambda orders: orders[orders["ordered_at"] >= "2023-09"],
+        lambda orders: orders[orders["ordered_at"] >= "2023-06"],
         "a score needs all orders of a customer, not the newest alone",
     ),
     "an end before the run's": (

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from ibis import _
 
 from lifeworth.asof.split import History, latest
 from lifeworth.decide.tiers import TIERS, tier_floors, tiers_above
@@ -26,7 +27,7 @@ from lifeworth.tables.errors import InputError
 from lifeworth.tables.sources.simulated import Simulated
 
 KEPT = 0.9
-"""Share of a run's customers who have to be in the data of today."""
+"""Share of a run's customers whose orders of then have to be in the data of today."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +145,6 @@ def today(verb: str, folder: Path, data: str | None = None) -> Today:
         )
     tables = config.data.load(latest=dt.datetime.now(dt.UTC).replace(tzinfo=None))
     _refuse_other_money(verb, folder, card, tables)
-    _refuse_other_shop(verb, folder, scores["customer_id"], tables)
     found = Today(
         config=config,
         folder=folder,
@@ -153,6 +153,7 @@ def today(verb: str, folder: Path, data: str | None = None) -> Today:
         tables=tables,
         history=_latest(tables, config),
     )
+    _refuse_other_shop(verb, found)
     if found.history.cutoff < found.fitted_at:
         raise InputError(
             f"{verb}: the data end before {found.history.cutoff}, and the run of {folder} knew all "
@@ -230,17 +231,19 @@ def _refuse_other_money(verb: str, folder: Path, card: dict[str, Any], tables: T
         )
 
 
-def _refuse_other_shop(verb: str, folder: Path, then: pd.Series, tables: Tables) -> None:
-    """Refuse data in which most customers of a run are not: they would hold a part of the past."""
-    ids = tables.orders.select("customer_id").distinct().to_pandas()["customer_id"]
-    there = int(then.isin(ids).sum())
-    if not there:
-        raise InputError(_nobody(verb, folder, then, ids))
+def _refuse_other_shop(verb: str, found: Today) -> None:
+    """Refuse data that lack most of what the run's customers had bought by then."""
+    then, fitted_at = found.scores["customer_id"], found.fitted_at
+    orders = found.tables.orders.group_by("customer_id").aggregate(first=_.ordered_at.min())
+    first = orders.to_pandas().set_index("customer_id")["first"]
+    if not then.isin(first.index).any():
+        raise InputError(_nobody(verb, found.folder, then, first.index.to_series()))
+    there = int(then.isin(first.index[first < pd.Timestamp(fitted_at)]).sum())
     if there < KEPT * len(then):
         raise InputError(
-            f"{verb}: only {there:,} of the {len(then):,} customers of {folder} are in the data; a "
-            "score needs all orders of a customer, not the newest alone: give the whole store, or "
-            "make a new run"
+            f"{verb}: only {there:,} of the {len(then):,} customers of {found.folder} have an "
+            f"order before {fitted_at} in the data, as all had in the run; a score needs all "
+            "orders of a customer, not the newest alone: give the whole store, or make a new run"
         )
 
 
