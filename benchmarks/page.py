@@ -29,7 +29,7 @@ the start is in the results."""
 
 ORDER = (
     "summary", "fit", "score", "pareto", "posterior", "posterior_scores", "pooling",
-    "coverage", "calibration", "networks", "uplift_truth", "assign", "board", "ledger",
+    "coverage", "calibration", "networks", "uplift_truth", "assign", "board", "personas", "ledger",
     "cold_start", "end_to_end",
 )  # fmt: skip
 

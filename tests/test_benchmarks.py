@@ -24,6 +24,10 @@ SIDES = {
     "calibration": {f"lifeworth, {how}" for how in ("laplace", "svi", "nuts")},
     "assign": {"lifeworth", "greedy", "HiGHS", "HiGHS, linear"},
     "board": {"lifeworth", "row by row"},
+    "personas": {
+        *("lifeworth, fit", "hdbscan, fit", "hdbscan, score"),
+        *("lifeworth, score", "lifeworth, score from orders"),
+    },
     "ledger": {f"lifeworth, {how}" for how in ("at once", "again", "killed")},
     "uplift_truth": {f"lifeworth, {what}" for what in ("measures", "gate", "plans")},
     "networks_truth": {"lifeworth, networks"},
@@ -31,7 +35,7 @@ SIDES = {
 }
 LONG = (
     "fit", "summary", "pareto", "posterior", "pooling", "coverage", "calibration", "ledger",
-    "networks", "networks_truth", "uplift_truth",
+    "networks", "networks_truth", "personas", "uplift_truth",
 )  # fmt: skip
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in LONG]
 
@@ -184,3 +188,13 @@ def test_a_board_gives_what_going_row_by_row_gives_within_its_budget(small):
     assert case["checks"]["as_row_by_row"]
     assert case["checks"]["within_budget"]
     assert case["checks"]["gap"] < 0.01
+
+
+@pytest.mark.slow
+def test_new_customers_are_placed_as_well_as_by_the_training_customers(small):
+    checks = small("personas")["cases"][-1]["checks"]
+    assert checks["same_vectors"]
+    assert checks["from_orders_as_from_vectors"]
+    assert checks["groups_ours"] == checks["groups_hdbscan"]
+    assert checks["rand_with_each_other"] > 0.9
+    assert checks["rand_with_truth_ours"] > checks["rand_with_truth_hdbscan"] - 0.02

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lifeworth.decide.tiers import QUANTILES, TIERS, assign_tiers, guardrails, tier_table
+from lifeworth.decide.tiers import (
+    QUANTILES,
+    TIERS,
+    assign_tiers,
+    guardrails,
+    tier_floors,
+    tier_table,
+    tiers_above,
+)
 from lifeworth.tables.errors import InputError
 
 values = st.lists(st.integers(-5, 12), min_size=1, max_size=60)
@@ -69,6 +77,26 @@ def test_stores_that_are_mostly_ties():
     mostly_nothing = assign_tiers(np.concatenate((np.zeros(96), array([1, 2, 3, 4]))))
     assert list(mostly_nothing[:96]) == ["Low"] * 96
     assert list(mostly_nothing[96:]) == ["VIP"] * 4
+
+
+@given(values, st.integers(-6, 13))
+def test_floors_give_everybody_the_tier_they_had_and_newcomers_that_of_their_likes(numbers, new):
+    store = array(numbers)
+    tiers = assign_tiers(store)
+    floors = tier_floors(store, tiers)
+    assert list(tiers_above(store, floors)) == list(tiers)
+    (found,) = tiers_above(array([new]), floors)
+    below = [tiers.codes[i] for i in range(len(store)) if store[i] < new]
+    if new in numbers:
+        assert found == tiers[numbers.index(new)]
+    elif below:
+        assert TIERS[::-1].index(found) >= max(below)
+
+
+def test_a_customer_worth_more_than_all_is_a_vip_even_where_there_was_none():
+    floors = tier_floors(np.full(5, 3.0), assign_tiers(np.full(5, 3.0)))
+    assert floors == (3.0, 3.0, 3.0)
+    assert list(tiers_above(array([2.0, 3.0, 3.1]), floors)) == ["Low", "Low", "VIP"]
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,9 @@ def refused(tmp_path: Path, capfd) -> Callable[..., str]:
     return told
 
 
-@pytest.fixture(params=[["export", "to=bundle"], ["target", "budget=5", "cost=1", "uplift=.1"]])
+@pytest.fixture(
+    params=[["export", "to=bundle"], ["target", "budget=5", "cost=1", "uplift=.1"], ["score"]]
+)
 def turned_away(request, capsys) -> Callable[[Path], str]:
     """Return a function that asks a verb for forecasts of a folder, and returns its one line."""
     from lifeworth.run.cli import main

@@ -55,6 +55,35 @@ def assign_tiers(
     return _labels(codes)
 
 
+def tier_floors(expected_value: Customers, tiers: Labels) -> tuple[float, float, float]:
+    """Return the values above which customers are VIP, High, Med, as tiers were given before.
+
+    Each is the highest value below the tier: a customer who is worth more would have been in it.
+
+    Raises
+    ------
+    InputError
+        If a label is no tier, or the numbers of customers differ.
+    """
+    codes = _codes(tiers)
+    _same_length(codes, expected_value, "expected value")
+    vip, high, med = (
+        float(expected_value[codes < ASCENDING.index(name)].max(initial=-np.inf))
+        for name in TIERS[:-1]
+    )
+    return vip, high, med
+
+
+def tiers_above(expected_value: Customers, floors: Sequence[float]) -> pd.Categorical:
+    """Return the tier of each customer by floors in money that were found before (`tier_floors`).
+
+    Customers of the store they were found in get the tiers that they had, but for those whose value
+    is the floor itself: these are in the lower tier, as all equals are.
+    """
+    codes = np.searchsorted(np.sort(np.asarray(floors)), expected_value, side="left")
+    return _labels(codes)
+
+
 def guardrails(tiers: Labels, uplift: Customers | None = None) -> pd.DataFrame:
     """Return what each customer is kept from.
 

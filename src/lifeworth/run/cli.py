@@ -38,6 +38,7 @@ VERBS = {
     "recommend": Verb("say what to show to each visit, within caps", "lifeworth.run.recommend"),
     "assign": Verb("say who gets which offer, within a budget and limits", "lifeworth.run.assign"),
     "board": Verb("say who gets which action, by rules, and why", "lifeworth.run.board"),
+    "score": Verb("put value, persona and actions of today's customers", "lifeworth.run.score"),
     "experiment": Verb(
         "plan an experiment on customers, or read one that ran",
         actions={

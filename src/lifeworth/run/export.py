@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ def _write(part: Path, scores: pd.DataFrame, card: dict[str, Any]) -> dict[str, 
         "customers": len(scores),
         "as_of": str(scores["as_of"].iloc[0]),
         "horizon_days": int(scores["horizon_days"].iloc[0]),
-        "columns": [_column(name, scores[name]) for name in scores.columns],
+        "columns": [described(name, scores[name]) for name in scores.columns],
         "quality": {name: card[name] for name in QUALITY if name in card},
         "quality_cutoff": card["cutoff"],
         "quality_cuts": card["cuts"],
@@ -185,8 +186,11 @@ def _refuse_unless(overwrite: bool, target: Path, digest: str) -> None:
         )
 
 
-def _column(name: str, values: pd.Series) -> dict[str, str]:
-    unit, meaning = COLUMNS[name]
+def described(
+    name: str, values: pd.Series, known: Mapping[str, tuple[str, str]] = COLUMNS
+) -> dict[str, str]:
+    """Return name, type, unit and meaning of a column, as a manifest has them."""
+    unit, meaning = known[name]
     return {"name": name, "type": str(values.dtype), "unit": unit, "meaning": meaning}
 
 

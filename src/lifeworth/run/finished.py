@@ -35,6 +35,11 @@ FIRST: dict[Kind, str] = {
 def folder_of(verb: str, run: str, tracking_uri: str | None, kind: Kind = "forecast") -> Path:
     """Return the folder of a run: given itself, by its MLflow run_id, or the latest of a `kind`.
 
+    Parameters
+    ----------
+    kind
+        Of run that the verb takes.
+
     Raises
     ------
     InputError
@@ -52,9 +57,10 @@ def folder_of(verb: str, run: str, tracking_uri: str | None, kind: Kind = "forec
             f"one, such as lifeworth run experiment={FIRST[kind]}, or name the folder of one"
         )
     if chosen.empty:
+        word = "personas" if kind == "personas" else "run"
         raise InputError(
-            f"{verb}: run={run} is neither the folder of a run nor one of {len(found):,} finished "
-            "runs in MLflow; lifeworth compare lists them"
+            f"{verb}: {word}={run} is neither the folder of a run nor one of {len(found):,} "
+            "finished runs in MLflow; lifeworth compare lists them"
         )
     return Path(str(chosen.iloc[0]["folder"]))
 
@@ -83,3 +89,22 @@ def left_by(verb: str, folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
         )
     card = json.loads((folder / "scorecard.json").read_text(encoding="utf-8"))
     return scores, card
+
+
+def personas_by(verb: str, folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the table of who belongs where and the scorecard that a run of personas left.
+
+    Raises
+    ------
+    InputError
+        If `folder` is no such run.
+    """
+    missing = [name for name in (PERSONAS, "scorecard.json") if not (folder / name).is_file()]
+    if missing:
+        raise InputError(
+            f"{verb}: personas={folder} is no run of personas, there is no "
+            f"{' and no '.join(missing)} in it; name the folder of one, as lifeworth run "
+            "model=personas_default leaves it"
+        )
+    card = json.loads((folder / "scorecard.json").read_text(encoding="utf-8"))
+    return pd.read_parquet(folder / PERSONAS), card

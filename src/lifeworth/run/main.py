@@ -11,7 +11,7 @@ from rich.console import Console
 from lifeworth.asof.attributes import categories
 from lifeworth.asof.split import Future, History, last_day, latest, rolling
 from lifeworth.asof.summary import summary
-from lifeworth.decide.tiers import assign_tiers, guardrails
+from lifeworth.decide.tiers import assign_tiers
 from lifeworth.engines.device import use
 from lifeworth.evaluate.bootstrap import Resampling
 from lifeworth.evaluate.differences import differences
@@ -179,8 +179,7 @@ def _short(path: Path) -> Path:
 
 def _with_tiers(config: RunConfig, frame: pd.DataFrame) -> pd.DataFrame:
     tiers = assign_tiers(frame["expected_value"].to_numpy(), config.tiers.edges())
-    flags = guardrails(tiers)
-    return frame.assign(**{column: flags[column].to_numpy() for column in flags.columns})
+    return outputs.with_tiers(frame, tiers)
 
 
 def _steps(config: RunConfig) -> int:

@@ -2,7 +2,9 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lifeworth.decide.tiers import Labels, guardrails
 from lifeworth.evaluate.backtest import summarise
 from lifeworth.models import store
 from lifeworth.models.core import QUANTILES, Fitted, Forecast, Told, Trains
@@ -145,6 +148,37 @@ def write(
     for name, table in tables.items():
         if table is not None:
             table.to_parquet(folder / name, index=False)
+
+
+def put(folder: Path, tables: Mapping[str, pd.DataFrame], texts: Sequence[str] = ()) -> None:
+    """Write tables as <name>.parquet, and those named in `texts` as <name>.csv too.
+
+    A reader finds the old file or the new one, never half of one.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        with whole(folder / f"{name}.parquet") as part:
+            table.to_parquet(part, index=False)
+    for name in texts:
+        with whole(folder / f"{name}.csv") as part:
+            tables[name].to_csv(part, index=False, lineterminator="\n")
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Yield a path to write to, which becomes `path` when all is written."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def with_tiers(frame: pd.DataFrame, tiers: Labels) -> pd.DataFrame:
+    """Return a forecast's frame with the tier of each customer, and what that keeps them from."""
+    flags = guardrails(tiers)
+    return frame.assign(**{column: flags[column].to_numpy() for column in flags.columns})
 
 
 def in_cents(scores: pd.DataFrame) -> pd.DataFrame:

@@ -55,7 +55,7 @@ def reopened(verb: str, folder: Path, data_hash: str) -> Reopened:
     InputError
         If the folder does not say how the run was made, or its data are not what they were.
     """
-    config = _config(verb, folder)
+    config = config_of(verb, folder)
     tables = config.data.load(latest=dt.datetime.now(dt.UTC).replace(tzinfo=None))
     now = tables.content_hash()
     if now != data_hash:
@@ -71,8 +71,19 @@ def reopened(verb: str, folder: Path, data_hash: str) -> Reopened:
     return Reopened(config, folder, tables, history, future)
 
 
-def _config(verb: str, folder: Path) -> RunConfig:
-    """Return the configuration of a run as Hydra kept it."""
+def config_of(verb: str, folder: Path, data: str | None = None) -> RunConfig:
+    """Return the configuration of a run as Hydra kept it.
+
+    Parameters
+    ----------
+    data
+        Folder to read the data from; None for the one of the run.
+
+    Raises
+    ------
+    InputError
+        If the folder does not say how the run was made, or this version knows no such run.
+    """
     composed, chosen = folder / ".hydra" / "config.yaml", folder / ".hydra" / "hydra.yaml"
     missing = [path.name for path in (composed, chosen) if not path.is_file()]
     if missing:
@@ -80,6 +91,8 @@ def _config(verb: str, folder: Path) -> RunConfig:
             f"{verb}: no {' and no '.join(missing)} in {folder / '.hydra'}, which say how the run "
             "was made; name the folder of a run as lifeworth run left it, .hydra with it"
         )
-    plain = OmegaConf.to_container(OmegaConf.load(composed), resolve=True)
+    plain = dict(OmegaConf.to_container(OmegaConf.load(composed), resolve=True))
     choices = OmegaConf.to_container(OmegaConf.load(chosen).hydra.runtime.choices)
-    return read(dict(plain), dict(choices))
+    if data is not None:
+        plain["data"] = plain["data"] | {"folder": data}
+    return read(plain, dict(choices))

@@ -1,6 +1,5 @@
 """Whom to target, from the scores of a run: files for the shop and a page for whoever decides."""
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +19,7 @@ from lifeworth.report.page import write as write_report
 from lifeworth.report.targets import Shown, comparison, document, headline
 from lifeworth.report.wording import counted, number, share
 from lifeworth.run.finished import folder_of, left_by
+from lifeworth.run.outputs import put
 from lifeworth.run.reopened import Reopened, reopened
 from lifeworth.run.words import Words
 from lifeworth.tables.columns import read_columns
@@ -268,7 +268,6 @@ def _write(out: Path, shown: Shown, known: pd.DataFrame) -> Path:
     chosen = everybody[everybody["chosen"]].sort_values("place", ignore_index=True)
     targets = chosen.drop(columns=["chosen", "reason", "place"])
     targets.insert(0, "rank", np.arange(1, len(targets) + 1))
-    out.mkdir(parents=True, exist_ok=True)
     told = everybody.drop(columns="place").astype({"reason": "str"})
     known = known.reset_index(drop=True)
     frames = {
@@ -276,13 +275,7 @@ def _write(out: Path, shown: Shown, known: pd.DataFrame) -> Path:
         "candidates": pd.concat([told, known], axis=1),
         "policies": shown.policies,
     }
-    for name, frame in frames.items():
-        part = out / f".{name}.{os.getpid()}.part"
-        frame.to_parquet(part, index=False)
-        part.replace(out / f"{name}.parquet")
-    part = out / f".targets.csv.{os.getpid()}.part"
-    targets.to_csv(part, index=False, lineterminator="\n")
-    part.replace(out / "targets.csv")
+    put(out, frames, texts=["targets"])
     return write_report(document(shown), out / "target.html")
 
 

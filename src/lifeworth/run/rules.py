@@ -1,0 +1,100 @@
+"""What verbs that follow a board of rules share: words, what rules read, terms, notes, facts."""
+
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from lifeworth.asof.features import features
+from lifeworth.asof.split import History
+from lifeworth.decide.acting import Acted, Terms
+from lifeworth.decide.tiers import ASCENDING, guardrails
+from lifeworth.report.wording import counted, number, share
+from lifeworth.run.words import Words
+
+Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Following(Words):
+    """What board, within which limits; money in units of the run's currency."""
+
+    run: str = Field(description="folder of a forecast's run, its MLflow run_id, or latest")
+    rules: str | None = Field(None, description="YAML file; none for the board that comes along")
+    personas: str | None = Field(None, description="folder of a run of personas")
+    budget: Money | None = Field(None, description="the most that is spent; none for any")
+    most: int = Field(1, ge=1, le=9, description="the most actions of a customer")
+    margin: float = Field(1.0, gt=0, le=1, description="share of value that is margin")
+    out: str | None = Field(None, description="folder to write to; none for one in the run's")
+    tracking_uri: str | None = Field(
+        None, description="MLflow store; none for MLFLOW_TRACKING_URI or outputs/mlflow.db"
+    )
+
+
+def terms_of(given: Following) -> Terms:
+    """Return the terms, money in cents; of the board that comes along no rule is refused."""
+    budget = None if given.budget is None else round(100.0 * given.budget, 6)
+    strict = given.rules is not None
+    return Terms(budget=budget, most=given.most, margin=given.margin, strict=strict)
+
+
+def columns(scores: pd.DataFrame, history: History, flags: pd.DataFrame) -> pd.DataFrame:
+    """Return what rules can read of each customer, by customer_id.
+
+    Parameters
+    ----------
+    scores
+        As a run stores them.
+    history, flags
+        Of the same customers; flags as of `asof.triggers`.
+    """
+    seen = features(history).set_index("customer_id")
+    own = scores.drop(columns=["as_of", "horizon_days"], errors="ignore").set_index("customer_id")
+    tiers = pd.Categorical(own["tier"], categories=list(ASCENDING), ordered=True)
+    kept = guardrails(tiers)["exclude_from_deep_blanket_promotions"].to_numpy()
+    value = own["expected_value"].to_numpy(dtype=np.float64)
+    below = np.searchsorted(np.sort(value), value, side="left") / max(len(value) - 1, 1)
+    own = own.assign(tier=tiers, value_rank=below, exclude_from_deep_blanket_promotions=kept)
+    for more in (seen, flags.set_index("customer_id")):
+        own = own.join(more[[name for name in more if name not in own]])
+    return own.reset_index()
+
+
+def notes_of(given: Following, card: dict[str, Any], acted: Acted) -> list[str]:
+    """Return what a reader of the actions has to know."""
+    notes = [
+        "Uplifts are assumptions until a campaign with a control group has measured them: hold a "
+        "random part of the customers back (lifeworth assign does, with a ledger)."
+    ]
+    if card["value_is"] == "revenue" and given.margin == 1:
+        notes.append(
+            "Value is revenue, and counts here as if it were margin; give margin=.4 where 40 % of "
+            "revenue is margin, or costs with the orders."
+        )
+    resting = acted.rules[acted.rules["resting"] != ""]
+    if len(resting):
+        absent = ", ".join(resting["resting"].unique())
+        notes.append(
+            f"{counted(len(resting), 'rule')} of {len(acted.rules)} are not used: columns that are "
+            f"not there are {absent}."
+        )
+    for name, before in acted.shadowed.items():
+        notes.append(f"Rule {name} never gets its turn here, behind {', '.join(before)}.")
+    if card["debug"]:
+        notes.append(f"debug={card['debug']}: the figures mean nothing.")
+    return notes
+
+
+def facts_of(given: Following, card: dict[str, Any], acted: Acted) -> dict[str, str]:
+    """Return how the actions were made."""
+    budget = given.budget
+    facts = {
+        "rules": given.rules or "the board that comes along",
+        "personas": given.personas or "none",
+        "budget": "any" if budget is None else f"{number(budget, 2)} {card['currency']}",
+        "actions of a customer": f"at most {given.most}",
+        "share of value that is margin": share(given.margin, 0),
+    }
+    if acted.certificate is not None:
+        facts["proven gap to the best"] = share(acted.certificate.gap, 4)
+    return facts | {"lifeworth": card["lifeworth_version"]}
