@@ -40,6 +40,7 @@ def plain(**changes: Any) -> dict[str, Any]:
         "hardware": {"platform": "cpu", "precision": "32-true", "devices": 1},
         "tiers": {"VIP": 0.9, "High": 0.7, "Med": 0.4},
         "campaign": {
+            "only": None,
             "outcome": "value_cents",
             "margin": 1.0,
             "folds": 5,

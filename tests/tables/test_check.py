@@ -150,7 +150,7 @@ def test_a_missing_column_lists_what_is_there_and_guesses(duck):
         check("orders", table)
     said = str(error.value)
     assert said.startswith(
-        "orders: no column 'customer_id' (did you mean 'customer'?); there are 'or"
+        "orders: no column 'customer_id', did you mean 'customer'?; there are 'or"
     )
     assert "who ordered" in said
 

@@ -127,7 +127,7 @@ def test_other_encodings_have_to_be_named(shop):
         (GOOD.replace("Customer", ""), "orders.csv: the header has a column without a name"),
         (
             GOOD.replace("Customer", "customer"),
-            "orders.csv: no column 'Customer' (did you mean 'customer'?); there are 'Order',"
+            "orders.csv: no column 'Customer', did you mean 'customer'?; there are 'Order',"
             " 'customer', 'Date', 'Paid'; say which of them it is",
         ),
         (GOOD + "1,2\n", "orders.csv: line 5: not 4 columns as in the header"),
@@ -183,7 +183,7 @@ def test_mappings_are_checked_by_name(shop):
         shop(GOOD, columns={"custmer_id": "Customer", "ordered_at": "Date"})
     ).splitlines()
     assert said[0].startswith(
-        "files: columns has 'custmer_id', unknown in a file of orders (did you mean 'customer_id'?)"
+        "files: columns has 'custmer_id', unknown in a file of orders, did you mean 'customer_id'?"
     )
     assert said[1].startswith("files: columns does not name 'customer_id'; a file of orders needs")
     assert said[2].startswith("files: columns does not name 'amount'")
