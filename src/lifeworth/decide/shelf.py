@@ -104,7 +104,7 @@ def _refuse(frame: pd.DataFrame, needed: list[str], score: str) -> None:
         )
     if frame.empty:
         raise InputError("candidates: there is no row; give the candidates of a visit at least")
-    absent = frame[needed].isna().any(axis=1).to_numpy(dtype=np.bool_)
+    absent = frame[needed].isna().to_numpy(dtype=np.bool_).any(axis=1)
     bad = absent | ~np.isfinite(frame[score].to_numpy(dtype=np.float64))
     twice = frame.duplicated(["visit_id", "product_id"]).to_numpy()
     for wrong, what in ((bad, f"lack a value of {', '.join(needed)}"), (twice, "repeat another")):
