@@ -186,7 +186,9 @@ def test_what_was_wanted_is_the_last_view() -> None:
     asked = visits.asked.groupby("visit_id")["product_id"].agg(list)
     wanted = visits.wanted.set_index("visit_id")["product_id"]
     assert all([*asked[v], wanted[v]] == views[v] for v in visits.asked_ids)
-    pd.testing.assert_frame_equal(source.products(), source.truth().products)
+    products = source.products()
+    assert (products.pop("conversion") == source.world.buy).all()
+    pd.testing.assert_frame_equal(products, source.truth().products)
 
 
 def test_the_file_of_the_source_spells_the_world(composed) -> None:

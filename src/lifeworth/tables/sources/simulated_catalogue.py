@@ -54,8 +54,11 @@ class SimulatedCatalogue:
         )
 
     def products(self) -> pd.DataFrame:
-        """Return the products as a shop knows them, as `lifeworth recommend` takes them."""
-        return self.truth().products
+        """Return the products as a shop knows them, as `lifeworth recommend` takes them.
+
+        `conversion` is the chance of a purchase after a click of the average product.
+        """
+        return self.truth().products.assign(conversion=self.world.buy)
 
     def truth(self) -> Catalogue:
         """Return what is usually hidden."""
