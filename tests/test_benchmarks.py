@@ -30,12 +30,13 @@ SIDES = {
     },
     "ledger": {f"lifeworth, {how}" for how in ("at once", "again", "killed")},
     "uplift_truth": {f"lifeworth, {what}" for what in ("measures", "gate", "plans")},
+    "offpolicy_truth": {"lifeworth, estimates"},
     "networks_truth": {"lifeworth, networks"},
     "networks": {"lifeworth", "PyTorch, plain loop", "lifeworth, score"},
 }
 LONG = (
     "fit", "summary", "pareto", "posterior", "pooling", "coverage", "calibration", "ledger",
-    "networks", "networks_truth", "personas", "uplift_truth",
+    "networks", "networks_truth", "personas", "uplift_truth", "offpolicy_truth",
 )  # fmt: skip
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in LONG]
 

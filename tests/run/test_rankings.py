@@ -39,8 +39,8 @@ def card(folder: Path) -> dict:
 
 def test_a_run_leaves_lists_measures_and_the_model(folder: Path, card, config) -> None:
     left = {p.name for p in folder.iterdir()}
-    assert left == {"scorecard.json", "recommendations.parquet", "measures.parquet", "params.json",
-                    "fitted", "report.html"}  # fmt: skip
+    assert left == {"scorecard.json", "recommendations.parquet", "measures.parquet",
+                    "wanted.parquet", "params.json", "fitted", "report.html"}  # fmt: skip
     assert card["visits"] == config.ranking.visits
     assert None not in card.values()
     measures = pd.read_parquet(folder / "measures.parquet")

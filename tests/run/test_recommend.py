@@ -68,9 +68,51 @@ def test_the_chance_of_a_purchase_may_be_less_than_that_of_what_is_recorded(fold
     assert found["p_purchase"].tolist() == pytest.approx((found["score"] * 0.1).tolist())
 
 
+def test_the_page_tells_what_was_left_out_and_what_a_penalty_moves(folder: Path, capsys) -> None:
+    wanted = pd.DataFrame({"visit_id": ["v", "w"], "product_id": ["b", "z"]})
+    wanted.to_parquet(folder / "wanted.parquet", index=False)
+    out = folder / "shown.parquet"
+    assert recommend(folder, "size=2", "per_category=1", f"out={out}", "steer=beta",
+                     "values=0,1,9", "currency=EUR") == 0  # fmt: skip
+    page = (folder / "shown.html").read_text()
+    assert "Page: " in capsys.readouterr().out
+    for words in ("What a penalty moves", "weight of returns (beta)", "Buys any", "1 (in use)",
+                  "Visit v", "category is full", "Margin, EUR"):  # fmt: skip
+        assert words in page.replace("Weight", "weight"), words
+    # at beta = 9 returns take all of a and c: b is shown, which came next, to one of two visits
+    assert "50.00 %" in page
+
+
+def test_products_may_be_those_of_the_run(folder: Path, capsys) -> None:
+    out = folder / "shown.csv"
+    words = ["recommend", f"run={folder}", f"out={out}", f"page={folder / 'p.html'}"]
+    assert main(words) == 2
+    assert "products is missing, and the run has none" in capsys.readouterr().err
+    PRODUCTS.to_parquet(folder / "products.parquet", index=False)
+    assert main(words) == 0
+    assert (folder / "p.html").is_file()
+    assert len(pd.read_csv(out)) == 4
+
+
+def test_a_log_has_lists_at_random_with_their_chances(folder: Path, capsys) -> None:
+    log = folder / "log.parquet"
+    assert recommend(folder, f"log={log}", "salt=s", "size=1", "temperature=0", "floor=0.2") == 0
+    found = pd.read_parquet(log)
+    assert found["visit_id"].tolist() == ["v", "w"]
+    best = found["product_id"] == ["a", "a"]
+    # two of three candidates of v are worth showing beside a; w has one
+    assert found["propensity"].tolist() == pytest.approx([0.6 if best[0] else 0.2, 1.0])
+    assert "2 lists at random" in capsys.readouterr().out
+    assert recommend(folder, f"log={log}") == 2
+    assert "log needs salt" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        (["visit=v", "page=p.html"], "page needs out"),
+        (["out=x.csv", "values=1,a"], "values"),
+        (["out=x.csv", "steer=gamma"], "steer"),
         ([], "nothing to do"),
         (["visit=nobody"], "no list for visit=nobody"),
         (["out=nowhere/x.parquet"], "cannot be written"),

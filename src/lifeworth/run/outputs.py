@@ -38,13 +38,14 @@ REFITS, MIGRATION, USES = "refits.parquet", "migration.parquet", "uses.parquet"
 """What the run of personas leaves; the second line where there are several cut-offs, and always."""
 
 RECOMMENDATIONS, MEASURES = "recommendations.parquet", "measures.parquet"
-"""What the run of a ranking leaves."""
+WANTED, PRODUCTS = "wanted.parquet", "products.parquet"
+"""What the run of a ranking leaves; products where the source has them."""
 
 OPTIONAL = (
     *(SEGMENTS, BACKTEST, CURVES, DIFFERENCES, EXPLANATIONS),
     *(OFFERS, POLICIES, TARGETING),
     *(PERSONAS, PROFILES, REFITS, MIGRATION, USES),
-    *(RECOMMENDATIONS, MEASURES),
+    *(RECOMMENDATIONS, MEASURES, WANTED, PRODUCTS),
 )
 
 MONEY = ("expected_value", "value_sd", *QUANTILES, *IN_CENTS)

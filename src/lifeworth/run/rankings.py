@@ -34,6 +34,7 @@ from lifeworth.run import outputs, tracking
 from lifeworth.run.config import RunConfig
 from lifeworth.run.kinds import kind_of
 from lifeworth.run.progress import steps
+from lifeworth.tables.sources.shape import HasProducts
 from lifeworth.tables.visits import Unit, Visits
 
 CHANCES: dict[type, tuple[Unit, ...]] = {
@@ -108,7 +109,13 @@ def run(config: RunConfig, folder: Path) -> dict[str, Any]:
         step("writing")
         card = scorecard(config, visits, question, judged[0], measured)
         lists = ranking(question.asked.visit_id, question.asked.product_id, judged[0].top)
-        left = {outputs.RECOMMENDATIONS: lists.frame, outputs.MEASURES: measured}
+        left = {
+            outputs.RECOMMENDATIONS: lists.frame,
+            outputs.MEASURES: measured,
+            outputs.WANTED: visits.wanted,
+        }
+        if isinstance(config.data, HasProducts):
+            left[outputs.PRODUCTS] = config.data.products()
         outputs.write(folder, card, None, judged[0].fitted, left)
         shown = evidence(config, visits, judged, (measured, apart), lists, card)
         report = write_report(shown, folder / outputs.REPORT)

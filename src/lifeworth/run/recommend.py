@@ -2,24 +2,30 @@
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 from pydantic import Field
 from rich.console import Console
 from rich.text import Text
 
+from lifeworth.decide.explore import FLOOR, Exploration, explore
 from lifeworth.decide.rerank import ListCaps, Penalties, rerank
-from lifeworth.report.grids import Cell, Grid
+from lifeworth.decide.steering import sample, steer, values_of
+from lifeworth.report.page import write as write_page
+from lifeworth.report.recommendations import Lists, document, headline, list_grid
 from lifeworth.report.terminal import print_grid, print_path
-from lifeworth.report.wording import counted, money, share, significant
+from lifeworth.report.wording import number
 from lifeworth.run.finished import folder_of
-from lifeworth.run.outputs import RECOMMENDATIONS
-from lifeworth.run.words import Words
+from lifeworth.run.outputs import PRODUCTS, RECOMMENDATIONS, WANTED
+from lifeworth.run.words import Numbers, Words
 from lifeworth.tables.columns import read_columns
 from lifeworth.tables.errors import InputError
 
 EXAMPLES = """  lifeworth recommend products=products.csv size=10 per_category=3 out=shown.parquet
   lifeworth recommend run=latest products=products.csv size=5 visit=000017
+  lifeworth recommend products=products.csv out=shown.parquet steer=alpha values=0,0.5,1,2,4
+  lifeworth recommend products=products.csv out=shown.parquet log=log.parquet salt=spring
 
 The run is of ranker_union, ranker_repeat or basket_attach (data.task=attach), whose scores are
 chances. The file of products names every product of its lists; it has product_id, margin_cents (of
@@ -27,18 +33,26 @@ a purchase), return_rate, stock_cover_days, and if known stock_units, category, 
 conversion: the chance of a purchase once what the run's visits record has happened (1 where they
 record purchases). A product is worth p margin - alpha low stock - beta p return_rate (margin +
 return_cents), p = its chance in the run's list x conversion. Lists can be no better than the run's
-candidates: give the run a larger ranking.at."""
+candidates: give the run a larger ranking.at.
+
+Beside out=shown.parquet a page shown.html says what was left out and what a penalty moves. log=
+writes lists drawn at random within the same limits instead, with the chance of each product: show
+those to some visitors, and other penalties can be judged by what they bring."""
 
 VERB = "lifeworth recommend"
 
-WANTED = ("margin_cents", "return_rate", "stock_cover_days")
+KNOWN = ("margin_cents", "return_rate", "stock_cover_days")
+
+PENALTIES = ("alpha", "beta", "stock_cover_days", "empty_cents", "return_cents")
 
 
 class Arguments(Words):
     """What to show, within which limits."""
 
     run: str = Field("latest", description="folder or run_id of a ranking's run, or the latest")
-    products: str = Field(description="CSV or Parquet file of products, described below")
+    products: str | None = Field(
+        None, description="CSV or Parquet file of products, described below; none for the run's own"
+    )
     size: int = Field(10, ge=1, description="most products of a list")
     per_category: int | None = Field(None, ge=1, description="most of a category")
     per_seller: int | None = Field(None, ge=1, description="most of a seller")
@@ -52,77 +66,153 @@ class Arguments(Words):
         None,
         description="file for all lists, with reasons: Parquet, or CSV if its name ends in .csv",
     )
+    page: str | None = Field(None, description="HTML file; none for one beside out")
+    currency: str = Field("", description="code of the currency, for the page")
+    steer: Literal["alpha", "beta", "stock_cover_days", "empty_cents", "return_cents"] = Field(
+        "alpha", description="penalty that the page moves"
+    )
+    values: Numbers = Field((), description="of that penalty, as in 0,0.5,1; none for some around")
+    log: str | None = Field(None, description="file for lists drawn at random, with their chances")
+    temperature: float = Field(
+        5.0, ge=0, description="cents of worth that make a product e times as likely, in the log"
+    )
+    floor: float = Field(FLOOR, ge=0, lt=1, description="least chance of a product, in the log")
+    salt: str | None = Field(None, min_length=1, description="text that draws the log")
     delimiter: str = Field(",", min_length=1, max_length=1, description="of a CSV file")
     tracking_uri: str | None = Field(None, description="MLflow store that knows the run")
 
 
 def main(arguments: Arguments) -> int:
-    """Rerank, write the lists and print one of them."""
-    if arguments.out is None and arguments.visit is None:
-        raise InputError(
-            "lifeworth recommend: nothing to do; give out=shown.parquet for all lists, or visit=..."
-            " to see one"
-        )
-    lists = _lists(folder_of(VERB, arguments.run, arguments.tracking_uri, "ranking"))
-    if arguments.visit is not None and arguments.out is None:
+    """Rerank, write the lists and their page, and print one of them."""
+    _refuse_words(arguments)
+    folder = folder_of(VERB, arguments.run, arguments.tracking_uri, "ranking")
+    lists = _lists(folder)
+    if arguments.visit is not None and arguments.out is None and arguments.log is None:
         lists = _one(lists, arguments.visit)
-    penalties = Penalties(
-        alpha=arguments.alpha,
-        beta=arguments.beta,
-        stock_cover_days=arguments.stock_cover_days,
-        empty_cents=arguments.empty_cents,
-        return_cents=arguments.return_cents,
-    )
+    penalties = Penalties(**{name: getattr(arguments, name) for name in PENALTIES})
     caps = ListCaps(
         size=arguments.size,
         per_category=arguments.per_category,
         per_seller=arguments.per_seller,
     )
-    found = rerank(_with_products(lists, arguments), penalties, caps)
+    candidates = _with_products(lists, folder, arguments)
+    found = rerank(candidates, penalties, caps)
     console = Console()
     if arguments.visit is not None:
-        print_grid(grid(_one(found, arguments.visit)), console)
+        print_grid(list_grid({"": _one(found, arguments.visit)}), console)
     if arguments.out is not None:
-        _write(found, Path(arguments.out))
-        _tell(found, console)
+        _write(found, Path(arguments.out), "out")
+        shown = _shown(candidates, found, penalties, caps, arguments)
+        _tell(shown, console)
         print_path("Lists", Path(arguments.out), console)
+        page = Path(arguments.page or Path(arguments.out).with_suffix(".html"))
+        print_path("Page", write_page(document(shown), page), console)
+    if arguments.log is not None:
+        _explore(found, caps, arguments, console)
     return 0
 
 
+def _refuse_words(arguments: Arguments) -> None:
+    if arguments.out is None and arguments.visit is None and arguments.log is None:
+        raise InputError(
+            f"{VERB}: nothing to do; give out=shown.parquet for all lists, or visit=... to see one"
+        )
+    if arguments.log is not None and arguments.salt is None:
+        raise InputError(
+            f"{VERB}: log needs salt, the text that draws its lists; give salt=spring, "
+            "say, and the same to draw the same lists again"
+        )
+    if arguments.page is not None and arguments.out is None:
+        raise InputError(f"{VERB}: page needs out; give out=shown.parquet")
+
+
+def _shown(
+    candidates: pd.DataFrame,
+    found: pd.DataFrame,
+    penalties: Penalties,
+    caps: ListCaps,
+    arguments: Arguments,
+) -> Lists:
+    """Return what the page shows; lists are made again for each value of the penalty."""
+    now = getattr(arguments, arguments.steer)
+    tried = {*(arguments.values or values_of(penalties, arguments.steer)), now}
+    some = sample(candidates)
+    limits = {n: getattr(arguments, n) for n in ("size", "per_category", "per_seller")}
+    return Lists(
+        found=found,
+        steering=steer(some, penalties, caps, arguments.steer, sorted(tried)),
+        penalty=arguments.steer,
+        steered=int(some["visit_id"].nunique()),
+        subtitle=f"lists of {arguments.run}",
+        currency=arguments.currency,
+        facts={
+            "run": arguments.run,
+            "products": arguments.products or "those of the run",
+            **{name: number(value) for name, value in limits.items() if value is not None},
+            **{name: number(getattr(penalties, name), 2) for name in PENALTIES},
+        },
+    )
+
+
+def _explore(found: pd.DataFrame, caps: ListCaps, arguments: Arguments, console: Console) -> None:
+    """Write lists drawn at random, and say by how much others can be weighed from them."""
+    how = Exploration(temperature=arguments.temperature, floor=arguments.floor)
+    log = explore(found, how, caps, str(arguments.salt))
+    path = Path(str(arguments.log))
+    _write(log, path, "log")
+    bound = how.largest_weight()
+    console.print(
+        f"{log['visit_id'].nunique():,} lists at random: a product's weight under another policy is"
+        f" at most {bound:,.0f} at a place, the chance of a list at least "
+        f"{log['list_propensity'].min():.1e}."
+    )
+    print_path("Log", path, console)
+
+
 def _lists(folder: Path) -> pd.DataFrame:
-    """Return visit_id, product_id and score of a run whose scores are chances."""
+    """Return visit_id, product_id, score and perhaps wanted of a run whose scores are chances."""
     path, card = folder / RECOMMENDATIONS, folder / "scorecard.json"
     if not path.is_file() or not card.is_file():
         raise InputError(
-            f"lifeworth recommend: {folder} is not the run of a ranking; make one by lifeworth run "
+            f"{VERB}: {folder} is not the run of a ranking; make one by lifeworth run "
             "experiment=ranker_retailrocket"
         )
     told = json.loads(card.read_text(encoding="utf-8"))
     if told["score_is"] != "chance":
         raise InputError(
-            f"lifeworth recommend: scores of {told['model']} order products and are no chances, so "
+            f"{VERB}: scores of {told['model']} order products and are no chances, so "
             "they have no worth in money; run model=ranker_union (of sessions), ranker_repeat, or "
             "basket_attach with data.task=attach"
         )
-    return pd.read_parquet(path)[["visit_id", "product_id", "score"]]
+    lists = pd.read_parquet(path)[["visit_id", "product_id", "score"]]
+    came = folder / WANTED
+    if not came.is_file():
+        return lists
+    pairs = pd.MultiIndex.from_frame(pd.read_parquet(came)[["visit_id", "product_id"]])
+    return lists.assign(wanted=pd.MultiIndex.from_frame(lists.iloc[:, :2]).isin(pairs))
 
 
 def _one(frame: pd.DataFrame, visit: str) -> pd.DataFrame:
     own = frame[frame["visit_id"] == visit]
     if own.empty:
         raise InputError(
-            f"lifeworth recommend: the run has no list for visit={visit}; there is one for "
+            f"{VERB}: the run has no list for visit={visit}; there is one for "
             f"{frame['visit_id'].iloc[0]}, say"
         )
     return own.reset_index(drop=True)
 
 
-def _with_products(lists: pd.DataFrame, arguments: Arguments) -> pd.DataFrame:
+def _with_products(lists: pd.DataFrame, folder: Path, arguments: Arguments) -> pd.DataFrame:
     """Return the candidates with what is known of their products; an unknown one stops."""
-    path = Path(arguments.products)
+    path = folder / PRODUCTS if arguments.products is None else Path(arguments.products)
+    if arguments.products is None and not path.is_file():
+        raise InputError(
+            f"{VERB}: products is missing, and the run has none of its own; give "
+            "products=products.csv"
+        )
     products = read_columns(
         path,
-        {"product_id": "text", **dict.fromkeys(WANTED, "number")},
+        {"product_id": "text", **dict.fromkeys(KNOWN, "number")},
         {
             **dict.fromkeys(("stock_units", "conversion"), "number"),
             **dict.fromkeys(("category", "seller"), "text"),
@@ -133,32 +223,14 @@ def _with_products(lists: pd.DataFrame, arguments: Arguments) -> pd.DataFrame:
     unknown = lists.loc[~lists["product_id"].isin(products["product_id"]), "product_id"].unique()
     if len(unknown):
         raise InputError(
-            f"lifeworth recommend: {len(unknown):,} products of the lists are not in {path.name}, "
+            f"{VERB}: {len(unknown):,} products of the lists are not in {path.name}, "
             f"first '{unknown[0]}'; add them, with stock_units 0 if they are not to be shown"
         )
     both = lists.merge(products, on="product_id", how="left", validate="many_to_one")
     return both.assign(p_purchase=both["score"] * both.get("conversion", 1.0))
 
 
-def grid(own: pd.DataFrame) -> Grid:
-    """Return one list with the terms of its worth, and what is not in it."""
-    head = ["Product", "Place", "Chance", "Margin", "Purchase", "Low stock", "Returns", "Worth"]
-    terms = ("purchase_cents", "low_stock_cents", "returns_cents", "score_cents")
-    rows = [
-        [
-            Cell(text=str(row["product_id"])),
-            Cell(text=str(row["rank"]) if row["rank"] else ""),
-            Cell(text=share(row["p_purchase"], 2)),
-            Cell(text=money(row["margin_cents"])),
-            *(Cell(text=f"{significant(row[term], 3)} c") for term in terms),
-            Cell(text=str(row["dropped_by"])),
-        ]
-        for row in own.to_dict("records")
-    ]
-    return Grid(head=[*head, "Left out because"], groups={"": rows}, words={0, 8})
-
-
-def _write(found: pd.DataFrame, path: Path) -> None:
+def _write(found: pd.DataFrame, path: Path, word: str) -> None:
     try:
         if path.suffix == ".csv":
             found.to_csv(path, index=False)
@@ -166,18 +238,13 @@ def _write(found: pd.DataFrame, path: Path) -> None:
             found.to_parquet(path, index=False)
     except OSError as error:
         raise InputError(
-            f"lifeworth recommend: out={path} cannot be written ({error.strerror or error}); name "
-            "a file in a folder that is there"
+            f"{VERB}: {word}={path} cannot be written ({error.strerror or error}); "
+            "name a file in a folder that is there"
         ) from error
 
 
-def _tell(found: pd.DataFrame, console: Console) -> None:
-    shown = found[found["rank"] > 0]
-    visits = int(found["visit_id"].nunique())
-    console.print(
-        f"{counted(len(shown), 'product')} for {counted(visits, 'visit')}, worth "
-        f"{money(shown['score_cents'].sum() / visits, decimals=2)} a visit."
-    )
-    reasons = found.loc[found["rank"] == 0, "dropped_by"].value_counts()
+def _tell(shown: Lists, console: Console) -> None:
+    console.print(f"{headline(shown)}.")
+    reasons = shown.found.loc[shown.found["rank"] == 0, "dropped_by"].value_counts()
     for why, count in reasons.items():
         console.print(Text(f"  left out, {why}: {count:,}", style="dim"))

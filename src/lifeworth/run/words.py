@@ -66,6 +66,9 @@ Shares = Annotated[dict[str, NonNegativeFloat], BeforeValidator(_named)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 """Words with commas between."""
 
+Numbers = Annotated[tuple[NonNegativeFloat, ...], BeforeValidator(_listed)]
+"""Numbers of 0 or more with commas between."""
+
 
 def read(verb: str, words: list[str], kind: type[Given]) -> Given:
     """Read NAME=VALUE words.

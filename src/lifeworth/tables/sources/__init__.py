@@ -11,6 +11,7 @@ from lifeworth.tables.sources.retailrocket import Retailrocket
 from lifeworth.tables.sources.shape import Source
 from lifeworth.tables.sources.simulated import Simulated
 from lifeworth.tables.sources.simulated_campaign import SimulatedCampaign
+from lifeworth.tables.sources.simulated_catalogue import SimulatedCatalogue
 from lifeworth.tables.sources.superstore import Superstore
 from lifeworth.tables.sources.tafeng import Tafeng
 
@@ -33,8 +34,9 @@ CAMPAIGNS: dict[
 }
 """Sources of randomised campaigns, whose `load` returns a `tables.campaign.Campaign`."""
 
-VISITS: dict[str, type[Retailrocket] | type[Tafeng]] = {
+VISITS: dict[str, type[Retailrocket] | type[SimulatedCatalogue] | type[Tafeng]] = {
     "retailrocket": Retailrocket,
+    "simulated_catalogue": SimulatedCatalogue,
     "tafeng": Tafeng,
 }
 """Sources of visits, whose `load` returns a `tables.visits.Visits`."""
