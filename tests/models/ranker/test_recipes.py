@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from lifeworth.asof.baskets import Trails, trails
+from lifeworth.models.linear import weights_of
 from lifeworth.models.ranker import Ease, Popularity, Repeat, SequentialRules, VsKnn
-from lifeworth.models.ranker.ease import weights_of
 
 
 def walks(*sessions: str) -> Trails:
