@@ -167,9 +167,7 @@ def _purchases(frame: pd.DataFrame, purchase: Purchase) -> pd.DataFrame:
     return frame.assign(moment=moment, place=dense.astype("int64") - 1)
 
 
-def _refuse_nothing(
-    name: str, asking: Asking, train: pd.DataFrame, wanted: pd.DataFrame
-) -> None:
+def _refuse_nothing(name: str, asking: Asking, train: pd.DataFrame, wanted: pd.DataFrame) -> None:
     if train.empty:
         raise InputError(
             f"{name}: every order before {asking.cutoff} came back or holds services alone, so "

@@ -35,13 +35,14 @@ REFITS, MIGRATION, USES = "refits.parquet", "migration.parquet", "uses.parquet"
 """What the run of personas leaves; the second line where there are several cut-offs, and always."""
 
 RECOMMENDATIONS, MEASURES = "recommendations.parquet", "measures.parquet"
-"""What the run of a ranking leaves."""
+CHANCES, PRODUCTS = "chances.parquet", "products.parquet"
+"""What the run of a ranking leaves; the second line where scores are chances, and of a store."""
 
 OPTIONAL = (
     *(SEGMENTS, BACKTEST, CURVES, DIFFERENCES, EXPLANATIONS),
     *(OFFERS, POLICIES, TARGETING),
     *(PERSONAS, PROFILES, REFITS, MIGRATION, USES),
-    *(RECOMMENDATIONS, MEASURES),
+    *(RECOMMENDATIONS, MEASURES, CHANCES, PRODUCTS),
 )
 
 MONEY = ("expected_value", "value_sd", *QUANTILES, *IN_CENTS)

@@ -1,6 +1,5 @@
 """The lists of a ranking's run into what to show: in money, within caps, with reasons."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -12,30 +11,38 @@ from lifeworth.decide.rerank import ListCaps, Penalties, rerank
 from lifeworth.report.grids import Cell, Grid
 from lifeworth.report.terminal import print_grid, print_path
 from lifeworth.report.wording import counted, money, share, significant
-from lifeworth.run.finished import folder_of
+from lifeworth.run.cart import CART, CartWords, Limits, offer
+from lifeworth.run.finished import card_of_chances, folder_of
 from lifeworth.run.outputs import RECOMMENDATIONS
-from lifeworth.run.words import Words
 from lifeworth.tables.columns import read_columns
 from lifeworth.tables.errors import InputError
 
-EXAMPLES = """  lifeworth recommend products=products.csv size=10 per_category=3 out=shown.parquet
+EXAMPLES = (
+    """  lifeworth recommend products=products.csv size=10 per_category=3 out=shown.parquet
   lifeworth recommend run=latest products=products.csv size=5 visit=000017
+
+  lifeworth recommend cart=22423,22720 hero=22423 distraction=0.004      what to offer beside a cart
 
 The file of products has product_id, margin_cents (of a purchase), return_rate, stock_cover_days,
 and if known stock_units, category, seller and conversion: the chance of a purchase once what the
 run's visits record has happened (1 where they record purchases). A product is worth p margin -
 alpha low stock - beta p return_rate (margin + return_cents), p = its chance in the run's list x
-conversion. Lists can be no better than the run's candidates: give the run a larger ranking.at."""
+conversion. Lists can be no better than the run's candidates: give the run a larger ranking.at.
+"""
+    + CART
+)
 
 WANTED = ("margin_cents", "return_rate", "stock_cover_days")
 
 
-class Arguments(Words):
-    """What to show, within which limits."""
+class Arguments(CartWords):
+    """What to show, within which limits; to visits of the run, or beside one cart."""
 
     run: str = Field("latest", description="folder or run_id of a ranking's run, or latest")
-    products: str = Field(description="CSV or Parquet file of products, described below")
-    size: int = Field(10, ge=1, description="most products of a list")
+    products: str | None = Field(
+        None, description="CSV or Parquet file of products, described below; cart: or the run's"
+    )
+    size: int = Field(10, ge=1, description="most products of a list, or offers beside a cart")
     per_category: int | None = Field(None, ge=1, description="most of a category")
     per_seller: int | None = Field(None, ge=1, description="most of a seller")
     alpha: float = Field(0.5, ge=0, description="weight of low stock; raise it if stock runs out")
@@ -54,10 +61,12 @@ class Arguments(Words):
 
 def main(arguments: Arguments) -> int:
     """Rerank, write the lists and print one of them."""
+    if arguments.cart:
+        return _beside_cart(arguments)
     if arguments.out is None and arguments.visit is None:
         raise InputError(
-            "lifeworth recommend: nothing to do; give out=shown.parquet for all lists, or visit=..."
-            " to see one"
+            "lifeworth recommend: nothing to do; give out=shown.parquet for all lists, visit=... to "
+            "see one, or cart=... for offers beside a cart"
         )
     lists = _lists(folder_of("lifeworth recommend", arguments.run, arguments.tracking_uri))
     if arguments.visit is not None and arguments.out is None:
@@ -85,22 +94,32 @@ def main(arguments: Arguments) -> int:
     return 0
 
 
+def _beside_cart(arguments: Arguments) -> int:
+    """Print what to offer beside a cart; write all candidates where a file is named."""
+    for name in ("visit", "per_seller"):
+        if getattr(arguments, name) is not None:
+            raise InputError(
+                f"lifeworth recommend: {name}=... is about the run's own visits, and cart=... is "
+                "another; leave one of them out"
+            )
+    folder = folder_of("lifeworth recommend", arguments.run, arguments.tracking_uri)
+    limits = Limits(
+        products=arguments.products,
+        size=arguments.size,
+        per_category=arguments.per_category,
+        delimiter=arguments.delimiter,
+    )
+    found = offer(folder, arguments, limits)
+    if arguments.out is not None:
+        _write(found, Path(arguments.out))
+        print_path("Offers", Path(arguments.out), Console())
+    return 0
+
+
 def _lists(folder: Path) -> pd.DataFrame:
     """Return visit_id, product_id and score of a run whose scores are chances."""
-    path, card = folder / RECOMMENDATIONS, folder / "scorecard.json"
-    if not path.is_file() or not card.is_file():
-        raise InputError(
-            f"lifeworth recommend: {folder} is not the run of a ranking; make one by lifeworth run "
-            "experiment=ranker_retailrocket"
-        )
-    told = json.loads(card.read_text(encoding="utf-8"))
-    if told["score_is"] != "chance":
-        raise InputError(
-            f"lifeworth recommend: scores of {told['model']} order products and are no chances, so "
-            "they have no worth in money; run model=ranker_union (of sessions), ranker_repeat, or "
-            "basket_attach with data.task=attach"
-        )
-    return pd.read_parquet(path)[["visit_id", "product_id", "score"]]
+    card_of_chances("lifeworth recommend", folder)
+    return pd.read_parquet(folder / RECOMMENDATIONS)[["visit_id", "product_id", "score"]]
 
 
 def _one(frame: pd.DataFrame, visit: str) -> pd.DataFrame:
@@ -115,6 +134,8 @@ def _one(frame: pd.DataFrame, visit: str) -> pd.DataFrame:
 
 def _with_products(lists: pd.DataFrame, arguments: Arguments) -> pd.DataFrame:
     """Return the candidates with what is known of their products; an unknown one stops."""
+    if arguments.products is None:
+        raise InputError("lifeworth recommend: products is missing; give products=products.csv")
     path = Path(arguments.products)
     products = read_columns(
         path,
