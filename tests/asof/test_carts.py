@@ -73,7 +73,7 @@ def test_carts_are_orders_with_products_hidden(tables, orders, hide) -> None:
 
 def test_what_is_hidden_does_not_depend_on_other_carts(tables) -> None:
     few = tables.mapped(
-        lambda name, t: t.filter(t.customer_id < "c0000100") if "customer_id" in t.columns else t
+        lambda _, t: t.filter(t.customer_id < "c0000100") if "customer_id" in t.columns else t
     )
     whole = visits_of(tables, "made", ASKING).wanted
     some = visits_of(few, "made", ASKING).wanted

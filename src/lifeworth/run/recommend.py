@@ -65,9 +65,12 @@ def main(arguments: Arguments) -> int:
         return _beside_cart(arguments)
     if arguments.out is None and arguments.visit is None:
         raise InputError(
-            "lifeworth recommend: nothing to do; give out=shown.parquet for all lists, visit=... to "
-            "see one, or cart=... for offers beside a cart"
+            "lifeworth recommend: nothing to do; give out=shown.parquet for all lists, visit=... "
+            "to see one, or cart=... for offers beside a cart"
         )
+    if arguments.products is None:
+        raise InputError("lifeworth recommend: products is missing; give products=products.csv")
+    path = Path(arguments.products)
     lists = _lists(folder_of("lifeworth recommend", arguments.run, arguments.tracking_uri))
     if arguments.visit is not None and arguments.out is None:
         lists = _one(lists, arguments.visit)
@@ -83,7 +86,7 @@ def main(arguments: Arguments) -> int:
         per_category=arguments.per_category,
         per_seller=arguments.per_seller,
     )
-    found = rerank(_with_products(lists, arguments), penalties, caps)
+    found = rerank(_with_products(lists, path, arguments.delimiter), penalties, caps)
     console = Console()
     if arguments.visit is not None:
         print_grid(grid(_one(found, arguments.visit)), console)
@@ -132,11 +135,8 @@ def _one(frame: pd.DataFrame, visit: str) -> pd.DataFrame:
     return own.reset_index(drop=True)
 
 
-def _with_products(lists: pd.DataFrame, arguments: Arguments) -> pd.DataFrame:
+def _with_products(lists: pd.DataFrame, path: Path, delimiter: str) -> pd.DataFrame:
     """Return the candidates with what is known of their products; an unknown one stops."""
-    if arguments.products is None:
-        raise InputError("lifeworth recommend: products is missing; give products=products.csv")
-    path = Path(arguments.products)
     products = read_columns(
         path,
         {"product_id": "text", **dict.fromkeys(WANTED, "number")},
@@ -145,7 +145,7 @@ def _with_products(lists: pd.DataFrame, arguments: Arguments) -> pd.DataFrame:
             **dict.fromkeys(("category", "seller"), "text"),
         },
         once=["product_id"],
-        delimiter=arguments.delimiter,
+        delimiter=delimiter,
     )
     unknown = lists.loc[~lists["product_id"].isin(products["product_id"]), "product_id"].unique()
     if len(unknown):
