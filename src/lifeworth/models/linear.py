@@ -9,7 +9,9 @@ from lifeworth.models.ranking import best, shape_of
 
 
 def linear_map(touched: sp.csr_array, penalty: float, products: int, keep: int) -> sp.csr_array:
-    """Return the weights from each product to the others, the greatest `keep` of each.
+    """Return the weights from each product to the others, the `keep` of each farthest from 0.
+
+    Those below 0 matter as much: a product that goes with something else than what is there.
 
     Parameters
     ----------
@@ -25,9 +27,11 @@ def linear_map(touched: sp.csr_array, penalty: float, products: int, keep: int) 
     taken = np.sort(np.lexsort((np.arange(len(count)), -count))[:products])
     gram = (touched[:, taken].T @ touched[:, taken]).toarray()
     weights = sp.csr_array(weights_of(gram, penalty))
-    kept = best(sp.csr_array(weights.multiply(abs(weights) > 1e-12)), keep).tocoo()
+    size = abs(weights)
+    kept = best(sp.csr_array(size.multiply(size > 1e-12)), keep).tocoo()
     width = shape_of(touched)[1]
-    entries = kept.data, (taken[kept.row], taken[kept.col])
+    value = np.asarray(weights[kept.row, kept.col]).ravel()
+    entries = value, (taken[kept.row], taken[kept.col])
     return sp.csr_array(entries, shape=(width, width))
 
 

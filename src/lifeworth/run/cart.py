@@ -85,9 +85,10 @@ def offer(folder: Path, words: CartWords, limits: Limits) -> pd.DataFrame:
     """
     card = card_of_chances(VERB, folder)
     if card.get("visit_is") != "cart":
+        unit = card.get("visit_is", "visit")
         raise InputError(
-            f"{VERB}: {folder} is a run about a {card.get('visit_is', 'visit')}, and cart=... needs "
-            "one about carts; make one by lifeworth run experiment=basket_online_retail"
+            f"{VERB}: {folder} is a run about a {unit}, and cart=... needs one about carts; make "
+            "one by lifeworth run experiment=basket_online_retail"
         )
     hero = words.cart[0] if words.hero is None else words.hero
     if hero not in words.cart or len(set(words.cart)) < len(words.cart):
@@ -106,7 +107,8 @@ def offer(folder: Path, words: CartWords, limits: Limits) -> pd.DataFrame:
     if offers.empty:
         raise InputError(
             f"{VERB}: none of {len(chances):,} candidates, first "
-            f"'{chances['product_id'].iloc[0]}', is among the products; add what may be offered to products="
+            f"'{chances['product_id'].iloc[0]}', is among the products; add what "
+            "may be offered to products="
         )
     rules = CartRules(
         size=limits.size,

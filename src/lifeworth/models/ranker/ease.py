@@ -24,7 +24,7 @@ class Ease:
         The most touched products, which alone take part: memory grows with their square, time with
         their cube.
     keep
-        Greatest weights kept of each product.
+        Weights kept of each product, those farthest from 0.
     decay
         A touch b places back counts decay^b when visits are scored.
     """
