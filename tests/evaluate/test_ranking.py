@@ -111,3 +111,28 @@ def test_visits_of_one_cluster_are_drawn_together() -> None:
     # 1.645 standard errors each way, and 5 % for 300 resamples
     error = np.sqrt(0.3 * 0.7 / 400)
     assert once.high - once.low == pytest.approx(2 * 1.645 * error, rel=0.2)
+
+
+def test_value_is_what_was_found_is_worth() -> None:
+    """Wanted stand 2nd and 4th, worth 300 and 50; a third, unknown one 999."""
+    of = one([0.9, 0.8, 0.7, 0.6, 0.0], [-1, 1, 3])
+    value = np.array([999.0, 300.0, 50.0])
+    assert [listed(of, k, value).iloc[0]["value"] for k in (1, 2, 3, 4)] == [0, 300, 300, 350]
+    assert "value" not in listed(of, 2)
+
+
+def test_the_expected_value_is_over_all_orders() -> None:
+    rng = np.random.default_rng(6)
+    for _ in range(30):
+        scores = rng.integers(1, 3, 5).astype(float)
+        wanted = np.sort(rng.choice(5, 2, replace=False))
+        value, k = rng.integers(1, 100, 2).astype(float), int(rng.integers(1, 6))
+        found = []
+        for order in itertools.permutations(range(5)):
+            shaken = scores + 1e-3 * np.array(order)
+            inside = [
+                v for v, w in zip(value, wanted, strict=True) if (shaken > shaken[w]).sum() < k
+            ]
+            found.append(sum(inside))
+        said = expected(one(list(scores), list(wanted)), k, value).iloc[0]["value"]
+        assert said == pytest.approx(np.mean(found))

@@ -10,7 +10,8 @@ import pytest
 from lifeworth.models.ranking import rank
 from lifeworth.models.store import load
 from lifeworth.run.kinds import kind_of
-from lifeworth.run.rankings import question_of, run
+from lifeworth.run.ranking_judging import question_of
+from lifeworth.run.rankings import run
 
 EXPERIMENTS = {
     "ranker_retailrocket": ["~model@baselines.ease", "ranking.visits=300"],
@@ -39,8 +40,9 @@ def card(folder: Path) -> dict:
 
 def test_a_run_leaves_lists_measures_and_the_model(folder: Path, card, config) -> None:
     left = {p.name for p in folder.iterdir()}
-    assert left == {"scorecard.json", "recommendations.parquet", "measures.parquet",
-                    "wanted.parquet", "params.json", "fitted", "report.html"}  # fmt: skip
+    chances = {"chances.parquet"} if card["score_is"] == "chance" else set()
+    assert left == {"scorecard.json", "recommendations.parquet", "measures.parquet", "params.json",
+                    "wanted.parquet", "fitted", "report.html"} | chances  # fmt: skip
     assert card["visits"] == config.ranking.visits
     assert None not in card.values()
     measures = pd.read_parquet(folder / "measures.parquet")
@@ -73,7 +75,7 @@ def test_the_scorecard_is_what_the_lists_say(folder: Path, card, config) -> None
 
 
 def test_the_kept_model_gives_the_lists(folder: Path, config) -> None:
-    question = question_of(config.data.load().first(config.ranking.visits))
+    question = question_of(config.data.load().first(config.ranking.visits), config.ranking)
     said = rank(load(folder / "fitted"), question.asked, config.ranking.at).frame
     pd.testing.assert_frame_equal(said, pd.read_parquet(folder / "recommendations.parquet"))
 

@@ -6,6 +6,7 @@ The whole catalogue is ranked: no wanted product is compared with a sample of ot
   recall, the share of the w among the first k; mrr, 1 / place of the first of them, 0 beyond k;
   ndcg, the sum of 1 / log2(1 + place) over those among the first k, divided by the same sum for an
   ideal list, which has min(w, k) of them at its head. Every wanted product has gain 1.
+- Where what a wanted product was worth is known: value, the sum over those among the first k.
 - Equal scores stand in the order of product ids (`listed`), which is what is shown; or in any
   order, all equally likely, and the measures are expectations over it (`expected`).
 - A product that is no candidate, and one that the catalogue did not know, has no place: a miss.
@@ -29,6 +30,7 @@ NEVER = 2**40
 """The place of what is no candidate."""
 
 MEASURES = ("hit", "recall", "mrr", "ndcg")
+"""The measures; and value, where it is known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,15 +83,21 @@ def joined(parts: list[Places]) -> Places:
     return Places(visit, *rest)
 
 
-def listed(of: Places, k: int) -> pd.DataFrame:
-    """Return the measures of each visit, equal scores in the order of ids."""
+def listed(of: Places, k: int, value: Reals | None = None) -> pd.DataFrame:
+    """Return the measures of each visit, equal scores in the order of ids.
+
+    Parameters
+    ----------
+    value
+        What each wanted product was worth, cents, in the rows of `of`; None if it is not known.
+    """
     visits = len(of.wanted)
     inside = of.place < k
     hits = np.bincount(of.visit, inside, visits)
     nearest = np.full(visits, NEVER)
     np.minimum.at(nearest, of.visit, of.place)
     gains = np.where(inside, 1 / np.log2(2.0 + np.minimum(of.place, k)), 0.0)
-    return pd.DataFrame(
+    told = pd.DataFrame(
         {
             "hit": (hits > 0).astype(float),
             "recall": hits / of.wanted,
@@ -97,10 +105,15 @@ def listed(of: Places, k: int) -> pd.DataFrame:
             "ndcg": np.bincount(of.visit, gains, visits) / _ideal(of.wanted, k),
         }
     )
+    return told if value is None else told.assign(value=_summed(of, inside * value))
 
 
-def expected(of: Places, k: int) -> pd.DataFrame:
-    """Return the expected measures of each visit over all orders of equal scores."""
+def _summed(of: Places, value: Reals) -> Reals:
+    return np.bincount(of.visit, value, len(of.wanted))
+
+
+def expected(of: Places, k: int, value: Reals | None = None) -> pd.DataFrame:
+    """Return the expected measures of each visit over all orders of equal scores; as `listed`."""
     visits = len(of.wanted)
     room = np.clip(k - of.above, 0, of.tied)
     sums = _discounts(k)
@@ -108,7 +121,7 @@ def expected(of: Places, k: int) -> pd.DataFrame:
     head = _first_group(of)
     chance = _chance_of_first(head, k)
     place = head.above[:, None] + np.arange(1, k + 1)
-    return pd.DataFrame(
+    told = pd.DataFrame(
         {
             "hit": chance.sum(axis=1),
             "recall": np.bincount(of.visit, room / of.tied, visits) / of.wanted,
@@ -116,6 +129,7 @@ def expected(of: Places, k: int) -> pd.DataFrame:
             "ndcg": np.bincount(of.visit, gains, visits) / _ideal(of.wanted, k),
         }
     )
+    return told if value is None else told.assign(value=_summed(of, room / of.tied * value))
 
 
 class _Head(NamedTuple):

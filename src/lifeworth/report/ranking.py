@@ -13,9 +13,10 @@ from rich.text import Text
 
 from lifeworth.report.captions import Caption
 from lifeworth.report.grids import Cell, Grid, Row
+from lifeworth.report.reliability import reliability_figure, reliability_grid
 from lifeworth.report.sections import Picture, Section
 from lifeworth.report.style import SERIES, SYMBOLS, styled
-from lifeworth.report.wording import number, share
+from lifeworth.report.wording import NOTHING, money, number, share
 
 MEASURES = {
     "hit": "Hit rate",
@@ -23,6 +24,22 @@ MEASURES = {
     "mrr": "MRR",
     "ndcg": "NDCG",
 }
+VALUE = "value"
+"""The measure that is there where money is known, in cents."""
+
+CHANCES = {
+    "calibration_error": ("Calibration error", False),
+    "calibration_error_raw": ("before calibration", False),
+    "value_by_worth": ("Value, by chance x money", True),
+    "value_by_calibration": ("of it by calibration", True),
+}
+"""Titles of the measures of chances, and whether they are money."""
+
+TIED = "Hit rate, ties averaged"
+SECONDS = ("Seconds to fit", "to score")
+PAGE_ALONE = (TIED, "NDCG", "Gini", *SECONDS)
+"""Titles of columns that a terminal has no room for."""
+
 SPREAD = {"coverage": "Coverage", "gini": "Gini"}
 
 
@@ -35,12 +52,17 @@ class RankingEvidence:
     at
         List length of the tables.
     measures
-        model, length, measure, value, low, high, expected: as measures.parquet; low and high only
-        at the length `at`.
+        model, length, measure, value, low, high, expected: as measures.parquet.
     models
         model, coverage, gini, seconds_fit, seconds_score.
     differences
         other, measure, difference, low, high: the model less each other one, same visits.
+    chances
+        model, measure, value, low, high, of the models that give chances: as chances.parquet.
+    reliability
+        Of the chances that the model's lists show, and of the raw ones (`evaluate.chances`).
+    currency
+        Of the measure "value"; "none" where no money is known.
     examples
         visit_id, touched (text), list and wanted (lists of product ids).
     """
@@ -54,6 +76,9 @@ class RankingEvidence:
     models: pd.DataFrame
     differences: pd.DataFrame
     examples: pd.DataFrame
+    chances: pd.DataFrame = field(default_factory=pd.DataFrame)
+    reliability: dict[str, pd.DataFrame] = field(default_factory=dict)
+    currency: str = "none"
     facts: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -66,10 +91,19 @@ class RankingEvidence:
     def headline(self) -> str:
         """Return how often a list had what came next."""
         hit, mrr = (self.one(self.model, name)["value"] for name in ("hit", "mrr"))
-        return (
+        said = (
             f"{share(float(hit))} of lists of {self.at} hold what came next; MRR "
             f"{number(float(mrr), 3)}"
         )
+        if not self.has_value:
+            return said
+        found = float(self.one(self.model, VALUE)["value"])
+        return f"{said}; worth {money(found, self.currency, decimals=2)} a visit"
+
+    @property
+    def has_value(self) -> bool:
+        """Say whether it is known what was found was worth."""
+        return VALUE in set(self.measures["measure"])
 
     def tiles(self) -> list[tuple[str, Cell]]:
         """Return the few numbers at the top."""
@@ -80,7 +114,10 @@ class RankingEvidence:
 
     def sections(self) -> list[Section]:
         """Return the sections of the page."""
-        made = [_models(self), _differences(self), _lengths(self), _examples(self)]
+        made = [
+            *(_models(self), _differences(self), _chances(self), _lengths(self)),
+            _examples(self),
+        ]
         return [section for section in made if section is not None]
 
 
@@ -93,10 +130,12 @@ def print_ranking(evidence: RankingEvidence, console: Console, report: Path) -> 
         console.print(Text(f"Note: {note}", style="yellow"))
     grid = _grid(evidence)
     table = Table(caption=f"lists of {evidence.at}; all products ranked", caption_justify="left")
-    for place, name in enumerate(grid.head):
-        table.add_column(name, justify="left" if place == 0 else "right")
+    shown = [place for place, name in enumerate(grid.head) if name not in PAGE_ALONE]
+    for place in shown:
+        table.add_column(grid.head[place], justify="left" if place == 0 else "right")
     for row in grid.groups[""]:
-        table.add_row(*(Text(c.text, style="bold" if c.strong else "") for c in row))
+        cells = [row[place] for place in shown]
+        table.add_row(*(Text(c.text, style="bold" if c.strong else "") for c in cells))
     console.print(table)
     link = f"link {report.resolve().as_uri()}"
     console.print(Text("Report: ").append(str(report), style=link), soft_wrap=True)
@@ -107,19 +146,28 @@ def _cell(row: pd.Series, *, strong: bool = False) -> Cell:
     return Cell(text=number(row["value"], 4), small=ends, strong=strong)
 
 
+def _money(row: pd.Series, *, strong: bool = False) -> Cell:
+    value, low, high = (money(row[name], decimals=2) for name in ("value", "low", "high"))
+    return Cell(text=value, small=f"{low} to {high}", strong=strong)
+
+
 def _grid(evidence: RankingEvidence) -> Grid:
     frame = evidence.models
-    tied = "Hit rate, ties averaged"
-    head = ["Model", *MEASURES.values(), tied, *SPREAD.values(), "Seconds to fit", "to score"]
+    worth = [VALUE] if evidence.has_value else []
+    titles = [f"Value, {evidence.currency}" for _ in worth]
+    head = ["Model", *MEASURES.values(), *titles, TIED, *SPREAD.values(), *SECONDS]
     best = {
         name: max(float(evidence.one(m, name)["value"]) for m in frame["model"])
-        for name in MEASURES
+        for name in [*MEASURES, *worth]
     }
     rows: list[Row] = []
     for row in frame.to_dict("records"):
         model = str(row["model"])
-        told = {name: evidence.one(model, name) for name in MEASURES}
-        cells = [_cell(v, strong=float(v["value"]) == best[n]) for n, v in told.items()]
+        told = {name: evidence.one(model, name) for name in best}
+        cells = [
+            (_money if n == VALUE else _cell)(v, strong=float(v["value"]) == best[n])
+            for n, v in told.items()
+        ]
         cells.append(Cell(text=number(float(told["hit"]["expected"]), 4)))
         cells += [Cell(text=share(row["coverage"])), Cell(text=number(row["gini"], 3))]
         cells += [Cell(text=number(row[f"seconds_{does}"], 1)) for does in ("fit", "score")]
@@ -132,7 +180,8 @@ def _models(evidence: RankingEvidence) -> Section:
         "Models compared",
         f"Lists of {evidence.at} out of all products, against what came next. Hit rate: any of it "
         "is in the list. Recall: the share of it that is. MRR: 1 / the place of the first. NDCG: "
-        "sum of 1 / log2(1 + place), as a share of that of an ideal list. Equal scores stand in the"
+        "sum of 1 / log2(1 + place), as a share of that of an ideal list. Value, where money is "
+        "known: what the products found were worth, of a visit. Equal scores stand in the"
         " order of product ids, or are averaged over all orders. Coverage: products that any list "
         "shows; Gini: how unequally they are shown, 0 equally, 1 one alone. Small figures are 90 % "
         "intervals from resampling sessions or customers.",
@@ -155,14 +204,51 @@ def _differences(evidence: RankingEvidence) -> Section | None:
     for other, own in evidence.differences.groupby("other", sort=False):
         by = own.set_index("measure")
         rows.append([Cell(text=f"less {other}"), *(_less(by.loc[name]) for name in MEASURES)])
-    grid = Grid(head=["", *MEASURES.values()], groups={"": rows})
+        if evidence.has_value:
+            rows[-1].append(_less(by.loc[VALUE, ENDS] / 100, decimals=2))
+    worth = [f"Value, {evidence.currency}"] if evidence.has_value else []
+    grid = Grid(head=["", *MEASURES.values(), *worth], groups={"": rows})
     return Section(anchor="differences", words=words, tables={"": grid})
 
 
-def _less(row: pd.Series) -> Cell:
+ENDS = ["difference", "low", "high"]
+
+
+def _less(row: pd.Series, decimals: int = 4) -> Cell:
     low, high = float(row["low"]), float(row["high"])
-    text = f"{float(row['difference']):+.4f}"
-    return Cell(text=text, small=f"{low:+.4f} to {high:+.4f}", strong=low > 0)
+    text = f"{float(row['difference']):+.{decimals}f}"
+    return Cell(text=text, small=f"{low:+.{decimals}f} to {high:+.{decimals}f}", strong=low > 0)
+
+
+def _chances(evidence: RankingEvidence) -> Section | None:
+    if evidence.chances.empty:
+        return None
+    words = Caption(
+        "Chances against what came",
+        f"Of the products that lists of {evidence.at} show. Calibration error: how far chances lie "
+        "from how often they came, on average over ten groups of like chance. Value by chance x "
+        "money: found by lists in that order; of it by calibration: how much less lists by the raw "
+        "scores x money find. Money is a visit's. The figure: dots on the line are right.",
+        "Dots off the line: what is shown is worth less, or more, than is thought, and what costs "
+        "money or attention is shown too often, or too seldom.",
+    )
+    rows: list[Row] = []
+    for model, own in evidence.chances.groupby("model", sort=False):
+        by = own.set_index("measure")
+        cells = [
+            (_money if cash else _cell)(by.loc[n]) if n in by.index else Cell(text=NOTHING)
+            for n, (_, cash) in CHANCES.items()
+        ]
+        rows.append([Cell(text=str(model)), *cells])
+    grid = Grid(head=["Model", *(title for title, _ in CHANCES.values())], groups={"": rows})
+    folded = {f"Reliability: {n}": reliability_grid(t) for n, t in evidence.reliability.items()}
+    pictures = [Picture(title="Reliability", figure=reliability_figure(evidence.reliability))]
+    return Section(
+        anchor="chances",
+        words=words,
+        pictures=pictures if evidence.reliability else [],
+        tables={"": grid, **folded},
+    )
 
 
 def _lengths(evidence: RankingEvidence) -> Section:

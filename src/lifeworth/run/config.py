@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
+from lifeworth.asof.carts import Ask
 from lifeworth.asof.split import Purchase
 from lifeworth.engines.device import Platform, Precision
 from lifeworth.models.core import Recipe
@@ -67,7 +68,10 @@ class RankingRules(Words):
 
     lengths: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
     at: PositiveInt
-    seen: Literal["keep", "leave_out"]
+    seen: Literal["keep", "leave_out"] | None
+    ask: Ask | None
+    hide: PositiveInt
+    services: tuple[str, ...] | None
     visits: PositiveInt | None
     examples: Annotated[int, Field(ge=0, le=100)]
 

@@ -65,6 +65,30 @@ def folder_of(verb: str, run: str, tracking_uri: str | None, kind: Kind = "forec
     return Path(str(chosen.iloc[0]["folder"]))
 
 
+def card_of_chances(verb: str, folder: Path) -> dict[str, Any]:
+    """Return the scorecard of the run of a ranking whose scores are chances.
+
+    Raises
+    ------
+    InputError
+        If it is the run of something else, or its scores are no chances.
+    """
+    card = folder / "scorecard.json"
+    if not (folder / RECOMMENDATIONS).is_file() or not card.is_file():
+        raise InputError(
+            f"{verb}: {folder} is not the run of a ranking; make one by lifeworth run "
+            "experiment=ranker_retailrocket, or basket_online_retail"
+        )
+    told = json.loads(card.read_text(encoding="utf-8"))
+    if told["score_is"] != "chance":
+        raise InputError(
+            f"{verb}: scores of {told['model']} order products and are no chances, so they have no "
+            "worth in money; run model=ranker_union (of sessions), ranker_repeat, or of carts "
+            "basket_ease or basket_attach"
+        )
+    return told
+
+
 def left_by(verb: str, folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the scores and the scorecard that a run left in `folder`.
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from lifeworth.run.config import RunConfig
 from lifeworth.tables.errors import InputError
-from lifeworth.tables.sources import CAMPAIGNS, SOURCES, VISITS
+from lifeworth.tables.sources import CAMPAIGNS, SOURCES, VISITS, WITH_LINES
 
 Kind = Literal["forecast", "personas", "campaign", "ranking"]
 
@@ -21,9 +21,16 @@ LEARNS: dict[Kind, tuple[str, Mapping[str, type]]] = {
     "forecast": ("a store", SOURCES),
     "personas": ("a store", SOURCES),
     "campaign": ("a randomised campaign", CAMPAIGNS),
-    "ranking": ("visits", VISITS),
+    "ranking": ("visits, or a store with order lines", VISITS | WITH_LINES),
 }
 """What models of a kind learn from, in words, and the sources of it."""
+
+IS: dict[Kind, str] = {
+    "forecast": "a store",
+    "campaign": "a randomised campaign",
+    "ranking": "visits",
+}
+"""What the data of a kind are called."""
 
 MODELS: dict[Kind, str] = {
     "forecast": "model=btyd_bgnbd, or another btyd_..., deep_... or personas_... model",
@@ -54,7 +61,7 @@ def run_kind(config: RunConfig) -> Kind:
     if not isinstance(config.data, tuple(sources.values())):
         of_data = next(k for k in MODELS if isinstance(config.data, tuple(LEARNS[k][1].values())))
         raise InputError(
-            f"model={model} learns from {learns}, and data={data} is {LEARNS[of_data][0]}; choose "
+            f"model={model} learns from {learns}, and data={data} is {IS[of_data]}; choose "
             f"{MODELS[of_data]}, or data={', data='.join(sources)}"
         )
     if kind == "personas":

@@ -9,7 +9,7 @@ import pandas as pd
 from rich.console import Console
 
 from lifeworth.asof.attributes import categories
-from lifeworth.asof.split import Future, History, last_day, latest, rolling
+from lifeworth.asof.split import Future, History, latest, rolling
 from lifeworth.asof.summary import summary
 from lifeworth.decide.tiers import assign_tiers
 from lifeworth.engines.device import use
@@ -19,12 +19,12 @@ from lifeworth.report.page import write as write_report
 from lifeworth.report.terminal import print_summary
 from lifeworth.run import outputs, tracking
 from lifeworth.run.config import Hardware, RunConfig, Split
+from lifeworth.run.cutting import last_cut
 from lifeworth.run.evidence import evidence
 from lifeworth.run.judging import Judged, Scored, judge, over_seeds, score
 from lifeworth.run.progress import Steps, steps
 from lifeworth.run.reasons import by_tier, told
 from lifeworth.tables.core import Tables
-from lifeworth.tables.errors import InputError
 
 TIER, SO_FAR = "tier", "purchases_so_far"
 """Among segments: the tier of the forecast, and 1, 2 or "3 or more" purchases before the cut-off;
@@ -90,14 +90,7 @@ def cuts(tables: Tables, split: Split) -> Iterator[tuple[History, Future]]:
     InputError
         If the last horizon ends after the data do, or as `asof.cut`.
     """
-    latest_cut = last_day(tables) + dt.timedelta(days=1 - split.horizon_days)
-    last = split.cutoff or latest_cut
-    if last > latest_cut:
-        raise InputError(
-            f"split: the {split.horizon_days} days from the cut-off {last} on end after the last "
-            f"order ({last_day(tables)}), so nobody knows what customers did in them; "
-            f"choose split.cutoff={latest_cut} or earlier, or a shorter split.horizon_days"
-        )
+    last = last_cut(tables, split)
     first = last - dt.timedelta(days=(split.cuts - 1) * split.every_days)
     return rolling(
         tables,

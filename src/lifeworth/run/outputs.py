@@ -38,14 +38,14 @@ REFITS, MIGRATION, USES = "refits.parquet", "migration.parquet", "uses.parquet"
 """What the run of personas leaves; the second line where there are several cut-offs, and always."""
 
 RECOMMENDATIONS, MEASURES = "recommendations.parquet", "measures.parquet"
-WANTED, PRODUCTS = "wanted.parquet", "products.parquet"
-"""What the run of a ranking leaves; products where the source has them."""
+WANTED, CHANCES, PRODUCTS = "wanted.parquet", "chances.parquet", "products.parquet"
+"""What the run of a ranking leaves; chances where scores are, products where they are known."""
 
 OPTIONAL = (
     *(SEGMENTS, BACKTEST, CURVES, DIFFERENCES, EXPLANATIONS),
     *(OFFERS, POLICIES, TARGETING),
     *(PERSONAS, PROFILES, REFITS, MIGRATION, USES),
-    *(RECOMMENDATIONS, MEASURES, WANTED, PRODUCTS),
+    *(RECOMMENDATIONS, MEASURES, WANTED, CHANCES, PRODUCTS),
 )
 
 MONEY = ("expected_value", "value_sd", *QUANTILES, *IN_CENTS)

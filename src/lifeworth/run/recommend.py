@@ -1,6 +1,5 @@
 """The lists of a ranking's run into what to show: in money, within caps, with reasons."""
 
-import json
 from pathlib import Path
 from typing import Literal
 
@@ -16,28 +15,34 @@ from lifeworth.report.page import write as write_page
 from lifeworth.report.recommendations import Lists, document, headline, list_grid
 from lifeworth.report.terminal import print_grid, print_path
 from lifeworth.report.wording import number
-from lifeworth.run.finished import folder_of
+from lifeworth.run.cart import CART, CartWords, Limits, offer
+from lifeworth.run.finished import card_of_chances, folder_of
 from lifeworth.run.outputs import PRODUCTS, RECOMMENDATIONS, WANTED
-from lifeworth.run.words import Numbers, Words
+from lifeworth.run.words import Numbers
 from lifeworth.tables.columns import read_columns
 from lifeworth.tables.errors import InputError
 
-EXAMPLES = """  lifeworth recommend products=products.csv size=10 per_category=3 out=shown.parquet
+EXAMPLES = (
+    """  lifeworth recommend products=products.csv size=10 per_category=3 out=shown.parquet
   lifeworth recommend run=latest products=products.csv size=5 visit=000017
   lifeworth recommend products=products.csv out=shown.parquet steer=alpha values=0,0.5,1,2,4
   lifeworth recommend products=products.csv out=shown.parquet log=log.parquet salt=spring
+  lifeworth recommend cart=22423,22720 hero=22423 distraction=0.004      what to offer beside a cart
 
-The run is of ranker_union, ranker_repeat or basket_attach (data.task=attach), whose scores are
-chances. The file of products names every product of its lists; it has product_id, margin_cents (of
-a purchase), return_rate, stock_cover_days, and if known stock_units, category, seller and
-conversion: the chance of a purchase once what the run's visits record has happened (1 where they
-record purchases). A product is worth p margin - alpha low stock - beta p return_rate (margin +
+The run is of ranker_union, ranker_repeat, basket_ease or basket_attach, whose scores are chances.
+The file of products names every product of its lists; it has product_id, margin_cents (of a
+purchase), return_rate, stock_cover_days, and if known stock_units, category, seller and conversion:
+the chance of a purchase once what the run's visits record has happened (1 where they record
+purchases). A product is worth p margin - alpha low stock - beta p return_rate (margin +
 return_cents), p = its chance in the run's list x conversion. Lists can be no better than the run's
 candidates: give the run a larger ranking.at.
 
 Beside out=shown.parquet a page shown.html says what was left out and what a penalty moves. log=
 writes lists drawn at random within the same limits instead, with the chance of each product: show
-those to some visitors, and other penalties can be judged by what they bring."""
+those to some visitors, and other penalties can be judged by what they bring.
+"""
+    + CART
+)
 
 VERB = "lifeworth recommend"
 
@@ -46,14 +51,14 @@ KNOWN = ("margin_cents", "return_rate", "stock_cover_days")
 PENALTIES = ("alpha", "beta", "stock_cover_days", "empty_cents", "return_cents")
 
 
-class Arguments(Words):
-    """What to show, within which limits."""
+class Arguments(CartWords):
+    """What to show, within which limits; to visits of the run, or beside one cart."""
 
     run: str = Field("latest", description="folder or run_id of a ranking's run, or the latest")
     products: str | None = Field(
         None, description="CSV or Parquet file of products, described below; none for the run's own"
     )
-    size: int = Field(10, ge=1, description="most products of a list")
+    size: int = Field(10, ge=1, description="most products of a list, or offers beside a cart")
     per_category: int | None = Field(None, ge=1, description="most of a category")
     per_seller: int | None = Field(None, ge=1, description="most of a seller")
     alpha: float = Field(0.5, ge=0, description="weight of low stock; raise it if stock runs out")
@@ -84,6 +89,8 @@ class Arguments(Words):
 
 def main(arguments: Arguments) -> int:
     """Rerank, write the lists and their page, and print one of them."""
+    if arguments.cart:
+        return _beside_cart(arguments)
     _refuse_words(arguments)
     folder = folder_of(VERB, arguments.run, arguments.tracking_uri, "ranking")
     lists = _lists(folder)
@@ -112,10 +119,33 @@ def main(arguments: Arguments) -> int:
     return 0
 
 
+def _beside_cart(arguments: Arguments) -> int:
+    """Print what to offer beside a cart; write all candidates where a file is named."""
+    for name in ("visit", "per_seller", "log", "page"):
+        if getattr(arguments, name) is not None:
+            raise InputError(
+                f"{VERB}: {name}=... is about the run's own visits, and cart=... is "
+                "another; leave one of them out"
+            )
+    folder = folder_of(VERB, arguments.run, arguments.tracking_uri, "ranking")
+    limits = Limits(
+        products=arguments.products,
+        size=arguments.size,
+        per_category=arguments.per_category,
+        delimiter=arguments.delimiter,
+    )
+    found = offer(folder, arguments, limits)
+    if arguments.out is not None:
+        _write(found, Path(arguments.out), "out")
+        print_path("Offers", Path(arguments.out), Console())
+    return 0
+
+
 def _refuse_words(arguments: Arguments) -> None:
     if arguments.out is None and arguments.visit is None and arguments.log is None:
         raise InputError(
-            f"{VERB}: nothing to do; give out=shown.parquet for all lists, or visit=... to see one"
+            f"{VERB}: nothing to do; give out=shown.parquet for all lists, visit=... to see one, "
+            "or cart=... for offers beside a cart"
         )
     if arguments.log is not None and arguments.salt is None:
         raise InputError(
@@ -171,20 +201,8 @@ def _explore(found: pd.DataFrame, caps: ListCaps, arguments: Arguments, console:
 
 def _lists(folder: Path) -> pd.DataFrame:
     """Return visit_id, product_id, score and perhaps wanted of a run whose scores are chances."""
-    path, card = folder / RECOMMENDATIONS, folder / "scorecard.json"
-    if not path.is_file() or not card.is_file():
-        raise InputError(
-            f"{VERB}: {folder} is not the run of a ranking; make one by lifeworth run "
-            "experiment=ranker_retailrocket"
-        )
-    told = json.loads(card.read_text(encoding="utf-8"))
-    if told["score_is"] != "chance":
-        raise InputError(
-            f"{VERB}: scores of {told['model']} order products and are no chances, so "
-            "they have no worth in money; run model=ranker_union (of sessions), ranker_repeat, or "
-            "basket_attach with data.task=attach"
-        )
-    lists = pd.read_parquet(path)[["visit_id", "product_id", "score"]]
+    card_of_chances(VERB, folder)
+    lists = pd.read_parquet(folder / RECOMMENDATIONS)[["visit_id", "product_id", "score"]]
     came = folder / WANTED
     if not came.is_file():
         return lists

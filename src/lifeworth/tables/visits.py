@@ -18,6 +18,9 @@ TOUCHED = {"visit_id": "str", "place": "int64", "product_id": "str", "kind": "st
 WANTED = {"visit_id": "str", "product_id": "str"}
 """Columns of `wanted`."""
 
+WORTH = {"value_cents": "int64"}
+"""Columns of `wanted` that are there where money is known."""
+
 PLACED = ("visit_id", "place", "product_id")
 ONCE = {"train": PLACED, "asked": PLACED, "wanted": ("visit_id", "product_id")}
 """Columns that name a row: together they are there once."""
@@ -34,14 +37,23 @@ class Visits:
     unit
         What a visit is: a session, whose places are clicks; a customer, whose places are clicks,
         too; a customer's baskets, whose places are baskets ("basket": the next is wanted; "cart":
-        the last has begun, and what else is in it is wanted).
+        the last has begun, and what else is in it is wanted; there may be no baskets before it).
     train, asked
         visit_id, place (from 0, in order), product_id and kind (view, cart, buy), one row for each
         touch, sorted by visit and place. Of `asked` a model is told, and asked what comes next.
     wanted
-        visit_id, product_id: what came next, one row or more for each visit of `asked`.
+        visit_id, product_id: what came next, one row or more for each visit of `asked`; and
+        value_cents, what it was worth, where money is known.
     clusters
         By visit_id of `asked`: which of them are one session or customer, resampled together.
+    cutoff
+        First day that is not learnt from, or "as published".
+    days
+        Days in which all that was bought is wanted; None where it is the next place alone.
+    products
+        What was known of products then (`asof.products`), where the source is a store.
+    value_is, currency
+        Of value_cents.
     """
 
     name: str
@@ -50,6 +62,11 @@ class Visits:
     asked: pd.DataFrame
     wanted: pd.DataFrame
     clusters: pd.Series
+    cutoff: str = "as published"
+    days: int | None = None
+    products: pd.DataFrame | None = None
+    value_is: Literal["hits", "margin", "revenue"] = "hits"
+    currency: str = "none"
 
     @cached_property
     def asked_ids(self) -> pd.Index:
@@ -81,6 +98,8 @@ def checked_visits(visits: Visits) -> Visits:
         Which column, visit or answer is missing.
     """
     parts = {"train": TOUCHED, "asked": TOUCHED, "wanted": WANTED}
+    if "value_cents" in visits.wanted:
+        parts["wanted"] = WANTED | WORTH
     for part, columns in parts.items():
         _refuse_columns(f"{visits.name}: {part}", getattr(visits, part), list(columns))
     made = {

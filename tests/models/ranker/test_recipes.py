@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 
 from lifeworth.asof.baskets import Trails, trails
+from lifeworth.models.linear import linear_map, weights_of
 from lifeworth.models.ranker import Ease, Popularity, Repeat, SequentialRules, VsKnn
-from lifeworth.models.ranker.ease import weights_of
 
 
 def walks(*sessions: str) -> Trails:
@@ -113,3 +114,16 @@ def test_repeats_are_shares_of_what_went_before() -> None:
     np.testing.assert_allclose(model.chance[0], [2 / 4, 1 / 2], atol=1e-6)
     np.testing.assert_allclose(said(model, "ba")[:2], [0.5, model.chance[1, 0]], atol=1e-6)
     assert model.parameters()[0].estimate == pytest.approx(0.5, abs=1e-6)
+
+
+def test_ease_keeps_the_weights_farthest_from_0() -> None:
+    """With two kept of each product, those are the two of greatest size, with their signs."""
+    x = (np.random.default_rng(6).random((80, 8)) < 0.4).astype(float)
+    x[:, 1] = 1 - x[:, 0]  # one or the other
+    whole = weights_of(x.T @ x, 2.0)
+    found = linear_map(sp.csr_array(x), 2.0, 8, 2).toarray()
+    for own, kept in zip(whole, found, strict=True):
+        largest = np.argsort(-abs(own))[:2]
+        np.testing.assert_allclose(kept[largest], own[largest], atol=1e-12)
+        assert (np.delete(kept, largest) == 0).all()
+    assert (found < 0).any()

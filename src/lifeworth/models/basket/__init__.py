@@ -3,10 +3,12 @@
 GpTopFreq  a customer's own products by frequency, then everybody's (Li et al. 2023)
 TifuKnn    frequencies that fade, and those of customers alike (Hu et al. 2020)
 Attach     products bought with those in the cart
+CartEase   EASE on carts, calibrated on later ones (Steck 2019)
 """
 
 from lifeworth.models.basket.attach import Attach
+from lifeworth.models.basket.ease import CartEase
 from lifeworth.models.basket.gp_topfreq import GpTopFreq
 from lifeworth.models.basket.tifuknn import TifuKnn
 
-__all__ = ["Attach", "GpTopFreq", "TifuKnn"]
+__all__ = ["Attach", "CartEase", "GpTopFreq", "TifuKnn"]

@@ -87,7 +87,7 @@ class Attached:
 
         The cart is the last basket; what it holds is no candidate.
         """
-        cart = _last_basket(asked)
+        cart = last_basket(asked)
         size = np.maximum(np.asarray(cart.sum(axis=1)).ravel(), 1.0)
         mean = sp.csr_array(sp.diags_array(1.0 / size) @ cart)
         said = sp.csr_array(mean @ self.excess.array())
@@ -99,7 +99,7 @@ class Attached:
         entries = np.full(len(row), 1e-300), (row, np.tile(head, asked.visits))
         found = sp.csr_array(said + sp.csr_array(entries, shape=cart.shape)).tocoo()
         chance = found.data + base[found.row] * self.share[found.col]
-        free = ~_inside(cart, found.row, found.col)
+        free = ~inside(cart, found.row, found.col)
         entries = chance[free], (found.row[free], found.col[free])
         return sp.csr_array(entries, shape=cart.shape)
 
@@ -116,14 +116,16 @@ class Attached:
         return (f"{len(self.excess.data):,} pairs of products.",)
 
 
-def _last_basket(asked: Trails) -> sp.csr_array:
+def last_basket(asked: Trails) -> sp.csr_array:
+    """Return visits by products, 1 where the last basket holds a product."""
     last = asked.back() == 0
     pairs = np.unique(np.column_stack([asked.visit[last], asked.product[last]]), axis=0)
     shape = (asked.visits, asked.products)
     return sp.csr_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=shape)
 
 
-def _inside(cart: sp.csr_array, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+def inside(cart: sp.csr_array, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """Say which entries are products of their cart."""
     there = cart.tocoo()
     width = shape_of(cart)[1]
     return np.isin(row * width + column, there.row.astype(np.int64) * width + there.col)

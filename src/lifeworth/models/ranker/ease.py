@@ -4,13 +4,12 @@ from typing import Annotated
 
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Float
 from pydantic import Field, PositiveFloat, PositiveInt
-from scipy import linalg
 
 from lifeworth.asof.baskets import Trails
 from lifeworth.models.core import Parameter, fitted, recipe
-from lifeworth.models.ranking import Sparse, best, sparse
+from lifeworth.models.linear import linear_map
+from lifeworth.models.ranking import Sparse, sparse
 
 
 @recipe
@@ -25,7 +24,7 @@ class Ease:
         The most touched products, which alone take part: memory grows with their square, time with
         their cube.
     keep
-        Greatest weights kept of each product.
+        Weights kept of each product, those farthest from 0.
     decay
         A touch b places back counts decay^b when visits are scored.
     """
@@ -38,29 +37,8 @@ class Ease:
     def fit(self, visits: Trails, seed: int) -> "Linear":
         """Solve; the result is exact before the smallest weights are dropped."""
         del seed  # nothing is random
-        touched = visits.matrix()
-        count = np.diff(touched.tocsc().indptr)
-        taken = np.sort(np.lexsort((np.arange(len(count)), -count))[: self.products])
-        gram = (touched[:, taken].T @ touched[:, taken]).toarray()
-        weights = sp.csr_array(weights_of(gram, self.penalty))
-        kept = best(sp.csr_array(weights.multiply(abs(weights) > 1e-12)), self.keep).tocoo()
-        shape = (visits.products, visits.products)
-        whole = sp.csr_array((kept.data, (taken[kept.row], taken[kept.col])), shape=shape)
-        return Linear(recipe=self, product_id=visits.product_id, weights=sparse(whole))
-
-
-def weights_of(
-    gram: Float[np.ndarray, "products products"], penalty: float
-) -> Float[np.ndarray, "products products"]:
-    """Return B of min |X - XB|^2 + penalty |B|^2 with a diagonal of 0, from X'X.
-
-    With P = (X'X + penalty I)^-1, B is -P / diag(P) by column.
-    """
-    gram = gram + penalty * np.eye(len(gram))
-    inverse = linalg.cho_solve(linalg.cho_factor(gram, overwrite_a=True), np.eye(len(gram)))
-    weights = -inverse / np.diag(inverse)
-    np.fill_diagonal(weights, 0.0)
-    return weights
+        found = linear_map(visits.matrix(), self.penalty, self.products, self.keep)
+        return Linear(recipe=self, product_id=visits.product_id, weights=sparse(found))
 
 
 @fitted

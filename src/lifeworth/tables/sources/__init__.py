@@ -24,6 +24,9 @@ SOURCES: dict[str, type[Source]] = {
     "simulated": Simulated,
 }
 
+WITH_LINES = {name: source for name, source in SOURCES.items() if name != "cdnow"}
+"""Stores whose orders have lines (`files` if it is told which), of which carts can be made."""
+
 CAMPAIGNS: dict[
     str, type[CampaignFiles] | type[CharitableMatching] | type[Hillstrom] | type[SimulatedCampaign]
 ] = {

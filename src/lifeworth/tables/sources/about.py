@@ -27,6 +27,8 @@ class About:
         Under which terms.
     convert
         How to make the files from what is published there.
+    services
+        Product ids in its order lines that are no goods: postage, fees, adjustments.
     """
 
     name: str
@@ -35,6 +37,7 @@ class About:
     where: str
     terms: str
     convert: str = "none needed"
+    services: tuple[str, ...] = ()
 
     def missing(self, folder: str | None) -> list[str]:
         """Return the files that are not in the data folder, without their endings."""

@@ -15,6 +15,13 @@ from lifeworth.tables.sources.lines import first_of, order_lines_of, orders_of
 
 Cancellations = Literal["drop", "match"]
 
+SERVICES = (
+    *("POST", "DOT", "C2", "C3"),
+    *("M", "m", "D", "S", "B", "ADJUST", "ADJUST2", "TEST001", "TEST002", "GIFT"),
+    *("AMAZONFEE", "BANK CHARGES", "CRUK"),
+)
+"""Codes that are no goods: ways of delivery, what was booked by hand, fees."""
+
 SAME_LINE = ("customer_id", "product_id", "price", "pieces")
 """What a credit line has in common with the line it takes back."""
 

@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 from lifeworth.tables.core import Tables
 from lifeworth.tables.reading import Field, connect, read_file, typed
 from lifeworth.tables.sources.about import About
-from lifeworth.tables.sources.invoices import Cancellations, Cleaning, load_invoices
+from lifeworth.tables.sources.invoices import SERVICES, Cancellations, Cleaning, load_invoices
 from lifeworth.tables.sources.shape import STRICT
 
 FIELDS = {
@@ -42,6 +42,7 @@ class OnlineRetail:
         terms="CC BY 4.0",
         convert="pandas.read_excel('Online Retail.xlsx', dtype={'InvoiceNo': str, 'StockCode': str,"
         " 'Description': str}).to_parquet('online_retail.parquet')",
+        services=SERVICES,
     )
     folder: str | None = None
     cancellations: Cancellations = "drop"

@@ -11,7 +11,7 @@ from lifeworth.tables.core import Tables
 from lifeworth.tables.errors import InputError
 from lifeworth.tables.reading import Field, connect, read_file, typed
 from lifeworth.tables.sources.about import About
-from lifeworth.tables.sources.invoices import Cancellations, Cleaning, load_invoices
+from lifeworth.tables.sources.invoices import SERVICES, Cancellations, Cleaning, load_invoices
 from lifeworth.tables.sources.shape import STRICT
 
 FIELDS = {
@@ -49,6 +49,7 @@ class OnlineRetailII:
         convert="pandas.concat(pandas.read_excel('online_retail_II.xlsx', sheet_name=None, dtype={"
         "'Invoice': str, 'StockCode': str, 'Description': str}).values())"
         ".to_parquet('online_retail_ii.parquet')",
+        services=SERVICES,
     )
     folder: str | None = None
     cancellations: Cancellations = "drop"

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import ClassVar, Protocol, runtime_checkable
 
-import pandas as pd
 from pydantic import ConfigDict
 
 from lifeworth.tables.core import Tables
@@ -26,13 +25,4 @@ class Source(Protocol):
 
     def load(self, latest: datetime | None = None) -> Tables:
         """Return the checked store; times after `latest` are refused (no bound if None)."""
-        ...
-
-
-@runtime_checkable
-class HasProducts(Protocol):
-    """A source of visits that knows its products."""
-
-    def products(self) -> pd.DataFrame:
-        """Return a row for each product, with what `lifeworth recommend` asks of them."""
         ...

@@ -50,6 +50,7 @@ class SimulatedCatalogue:
                 asked=touched[later & ~last],
                 wanted=touched.loc[later & last, ["visit_id", "product_id"]],
                 clusters=views[later].groupby("visit_id")["customer"].first(),
+                products=self.products(),
             )
         )
 
