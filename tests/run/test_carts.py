@@ -219,7 +219,7 @@ def test_an_upper_end_of_distraction_is_what_the_guardrail_stands(
         (["cart=22423", "visit=1"], "visit=... is about the run's own visits"),
         (["cart=22423", "products=none.csv"], "no such file"),
         (["cart=22423", "distraction=0.1", "per_category=1"], "no column 'category'"),
-        (["visit=1"], "products is missing"),
+        (["visit=1"], "no list for visit=1"),
     ],
 )
 def test_wrong_words_about_a_cart_are_told(words, says, recommend) -> None:
