@@ -209,6 +209,22 @@ def test_value_alone_on_the_data_as_they_lie_there(shop: Shop, tmp_path: Path) -
     assert "By persona" not in found.said
 
 
+def test_a_run_that_kept_no_floors_of_tiers_has_them_in_its_scores(
+    shop: Shop, later: Scored, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(shop.value, tmp_path / "copy"))
+    params = json.loads((copy / "params.json").read_text())
+    floors = params.pop("tier_floors_cents")
+    (copy / "params.json").write_text(json.dumps(params))
+    run = pd.read_parquet(copy / "scores.parquet")
+    below = {"VIP": ["High", "Med", "Low"], "High": ["Med", "Low"], "Med": ["Low"]}
+    for name, tiers in below.items():
+        most = run.loc[run["tier"].isin(tiers), "expected_value"].max()
+        assert round(floors[name]) == most
+    found = score(tmp_path / "out", f"run={copy}", f"data={shop.folder / 'later'}")
+    assert found.table["tier"].tolist() == later.table["tier"].tolist()
+
+
 def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     assert main(["score", *words]) == 2
     said = capsys.readouterr().err

@@ -77,10 +77,12 @@ def tier_floors(expected_value: Customers, tiers: Labels) -> tuple[float, float,
 def tiers_above(expected_value: Customers, floors: Sequence[float]) -> pd.Categorical:
     """Return the tier of each customer by floors in money that were found before (`tier_floors`).
 
-    Customers of the store they were found in get the tiers that they had, but for those whose value
-    is the floor itself: these are in the lower tier, as all equals are.
+    Customers of the store they were found in get the tiers that they had: who is worth what the
+    floor is, to 1e-9 of it, is in the lower tier, as all equals are.
     """
-    codes = np.searchsorted(np.sort(np.asarray(floors)), expected_value, side="left")
+    starts = np.sort(np.asarray(floors, dtype=np.float64))
+    starts *= 1.0 + 1e-9 * np.sign(starts)  # a value found again may differ in its last digits
+    codes = np.searchsorted(starts, expected_value, side="left")
     return _labels(codes)
 
 

@@ -1,6 +1,7 @@
 """Models that runs left, on their store as it is today: nothing is fitted again."""
 
 import datetime as dt
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pandas as pd
 from ibis import _
 
 from lifeworth.asof.split import History, latest
-from lifeworth.decide.tiers import TIERS, tier_floors, tiers_above
+from lifeworth.decide.tiers import tiers_above
 from lifeworth.models import store
 from lifeworth.models.core import Forecast
 from lifeworth.models.personas.fitted import Personas
@@ -19,7 +20,7 @@ from lifeworth.run.config import RunConfig
 from lifeworth.run.finished import left_by, personas_by
 from lifeworth.run.judging import Scored
 from lifeworth.run.main import start
-from lifeworth.run.outputs import in_cents, with_tiers
+from lifeworth.run.outputs import FLOORS, floors_of, in_cents, with_tiers
 from lifeworth.run.reasons import told
 from lifeworth.run.reopened import config_of
 from lifeworth.tables.core import Tables
@@ -56,10 +57,15 @@ class Today:
         """Return the first day that the model did not know."""
         return pd.Timestamp(self.scores["as_of"].iloc[0]).date()
 
-    def floors(self) -> tuple[float, float, float]:
-        """Return the values (cents) above which the run had its VIP, High and Med."""
-        value = self.scores["expected_value"].to_numpy(dtype=np.float64)
-        return tier_floors(value, self.scores["tier"])
+    def floors(self) -> tuple[dict[str, float], bool]:
+        """Return the values (cents) above which the run had its tiers, and whether it kept them.
+
+        Of a run of before they were kept they are those of its scores, which are whole cents.
+        """
+        params = self.folder / "params.json"
+        told = json.loads(params.read_text(encoding="utf-8")) if params.is_file() else {}
+        kept = told.get(FLOORS)
+        return (floors_of(self.scores), False) if kept is None else (kept, True)
 
     def new(self, customer_id: pd.Series) -> np.ndarray:
         """Say which customers the run did not score."""
@@ -78,7 +84,9 @@ class Today:
                 f"fitted model: {self.folder / 'fitted'} holds {type(fitted).__name__}, which "
                 "forecasts nothing; name the folder of a run as lifeworth run left it"
             )
-        tiers = tiers_above(made.frame["expected_value"].round().to_numpy(), self.floors())
+        floors, exact = self.floors()
+        value = made.frame["expected_value"].to_numpy()
+        tiers = tiers_above(value if exact else value.round(), list(floors.values()))
         final = Scored(
             name=self.config.names.model,
             history=self.history,
@@ -106,7 +114,7 @@ class Today:
             notes.append(f"{gone:,} customers of the run are in its window no more, or deleted.")
         starts = ", ".join(
             f"{name} above {money(floor, self.card['currency'])}"
-            for name, floor in zip(TIERS[:-1], self.floors(), strict=True)
+            for name, floor in self.floors()[0].items()
         )
         return [*notes, f"Tiers begin where those of the run began: {starts}."]
 

@@ -63,7 +63,8 @@ def run(config: RunConfig, folder: Path) -> dict[str, Any]:
             outputs.EXPLANATIONS: reasons.explanations,
         }
         full = pd.concat([scores, reasons.scores], axis=1)
-        outputs.write(folder, card, outputs.in_cents(full), final.fitted, left)
+        floors = outputs.floors_of(scores)
+        outputs.write(folder, card, outputs.in_cents(full), final.fitted, left, floors)
         facts = {
             "device": device,
             "acquired_earlier": _earlier(tables, judged[-1][0].scored.history),

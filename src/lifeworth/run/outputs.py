@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lifeworth.decide.tiers import Labels, guardrails
+from lifeworth.decide.tiers import TIERS, Labels, guardrails, tier_floors
 from lifeworth.evaluate.backtest import summarise
 from lifeworth.models import store
 from lifeworth.models.core import QUANTILES, Fitted, Forecast, Told, Trains
@@ -47,6 +47,9 @@ OPTIONAL = (
     *(PERSONAS, PROFILES, REFITS, MIGRATION, USES),
     *(RECOMMENDATIONS, MEASURES, WANTED, CHANCES, PRODUCTS),
 )
+
+FLOORS = "tier_floors_cents"
+"""In params.json: where tiers begin, by which later customers get theirs."""
 
 MONEY = ("expected_value", "value_sd", *QUANTILES, *IN_CENTS)
 """Columns of scores.parquet in integer cents; those of `run.reasons` where a model has them."""
@@ -122,6 +125,7 @@ def write(
     scores: pd.DataFrame | None,
     fitted: Told,
     tables: Mapping[str, pd.DataFrame | None],
+    floors: Mapping[str, float] | None = None,
 ) -> None:
     """Write scorecard.json, scores.parquet, params.json, fitted/, and those of `tables` there are.
 
@@ -132,6 +136,8 @@ def write(
         rankings, which have tables of their own.
     tables
         By file name (`OPTIONAL`).
+    floors
+        Values (cents, not rounded) above which a customer is in each tier, of a forecast.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _write_json(folder / "scorecard.json", card)
@@ -143,6 +149,7 @@ def write(
             "parameters": {p.name: p._asdict() for p in fitted.parameters()},
             "log_likelihood": fitted.log_likelihood(),
             "notes": list(fitted.notes()),
+            **({} if floors is None else {FLOORS: dict(floors)}),
         },
     )
     store.save(fitted, folder / "fitted")
@@ -180,6 +187,12 @@ def with_tiers(frame: pd.DataFrame, tiers: Labels) -> pd.DataFrame:
     """Return a forecast's frame with the tier of each customer, and what that keeps them from."""
     flags = guardrails(tiers)
     return frame.assign(**{column: flags[column].to_numpy() for column in flags.columns})
+
+
+def floors_of(scores: pd.DataFrame) -> dict[str, float]:
+    """Return the values above which customers are in each tier but the lowest."""
+    value = scores["expected_value"].to_numpy(dtype=np.float64)
+    return dict(zip(TIERS[:-1], tier_floors(value, scores["tier"]), strict=True))
 
 
 def in_cents(scores: pd.DataFrame) -> pd.DataFrame:
