@@ -24,6 +24,7 @@ SIDES = {
     "calibration": {f"lifeworth, {how}" for how in ("laplace", "svi", "nuts")},
     "assign": {"lifeworth", "greedy", "HiGHS", "HiGHS, linear"},
     "board": {"lifeworth", "row by row"},
+    "index": {f"lifeworth, {how}" for how in ("exact", "index", "batch")},
     "ledger": {f"lifeworth, {how}" for how in ("at once", "again", "killed")},
     "uplift_truth": {f"lifeworth, {what}" for what in ("measures", "gate", "plans")},
     "networks_truth": {"lifeworth, networks"},
@@ -31,7 +32,7 @@ SIDES = {
 }
 LONG = (
     "fit", "summary", "pareto", "posterior", "pooling", "coverage", "calibration", "ledger",
-    "networks", "networks_truth", "uplift_truth",
+    "networks", "networks_truth", "uplift_truth", "index",
 )  # fmt: skip
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in LONG]
 
