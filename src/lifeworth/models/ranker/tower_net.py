@@ -9,7 +9,7 @@ next could not lie elsewhere than what was touched.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -81,8 +81,11 @@ class Cost:
     def __init__(self, temperature: float) -> None:
         self.temperature = temperature
 
-    def __call__(self, net: TowerNet, batch: Batch | Judged) -> Tensor:
-        """Return the corrected cross-entropy; of questions to judge by, 1 less the mean gain."""
+    def __call__(self, net: Any, batch: Batch | Judged) -> Tensor:
+        """Return the corrected cross-entropy; of questions to judge by, 1 less the mean gain.
+
+        The gain of a list is 1 / log2(1 + place of what came next), among all products.
+        """
         u = net.visits(batch.touched)
         if isinstance(batch, Batch):
             return corrected(net.scores(u, batch.wanted, self.temperature), batch.log_q)
