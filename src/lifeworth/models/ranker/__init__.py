@@ -7,6 +7,8 @@ SequentialRules  who touched this, touched that soon after (the same)
 Ease             a linear map in closed form (Steck 2019)
 Repeat           what was touched before is touched again
 Union            several of them, ranked by weights learnt on later visits (`choice`)
+two_tower        TwoTower: visits and products in one space (Yi et al. 2019); it needs the extra
+                 `ranker`, and is not imported here because the others do without torch
 """
 
 from lifeworth.models.ranker.ease import Ease
