@@ -49,7 +49,10 @@ def plain(**changes: Any) -> dict[str, Any]:
             "monetary": "history_cents",
             "frequency": "-recency",
         },
-        "ranking": {"lengths": [1, 20], "at": 20, "seen": "keep", "visits": None, "examples": 12},
+        "ranking": {
+            **{"lengths": [1, 20], "at": 20, "seen": "keep", "visits": None, "examples": 12},
+            **{"ask": None, "hide": 1, "services": None},
+        },
         "seed": 0,
         "title": None,
         "seeds": 1,
