@@ -83,7 +83,7 @@ def test_a_rounded_number_never_seems_to_say_the_opposite():
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("p_aliv < .3", "rule r: there is no column p_aliv, did you mean p_alive?"),
+        ("p_aliv < .3", "rule r: there is no column p_aliv, did you mean 'p_alive'?"),
         ("tier == VIP", "compared with VIP, which is neither a number nor a word in quotes"),
         ("tier == 'VPI'", "tier is never 'VPI', did you mean 'VIP'?; it is Low, Med, High, VIP"),
         ("tier > 3", "tier holds words and is compared with 3"),

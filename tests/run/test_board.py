@@ -119,11 +119,11 @@ def test_every_rule_of_the_board_that_comes_along_has_its_own_priority() -> None
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("tier >=", "tierr >=", "rule save: there is no column tierr, did you mean tier?"),
+        ("tier >=", "tierr >=", "rule save: there is no column tierr, did you mean 'tier'?"),
         (
             "action: mail,",
             "action: mial,",
-            "rule write: there is no action mial, did you mean mail",
+            "rule write: there is no action mial, did you mean 'mail'",
         ),
         ("priority: 2", "priority: 1", "rule write: it has priority 1 as rule save has"),
         ("uplift: .5,", "", "board.yaml, rule save: uplift is missing"),
