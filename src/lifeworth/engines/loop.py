@@ -69,13 +69,38 @@ class _Reader:
         yield from islice(self.begin(), self.batches)
 
 
+class _Losses:
+    """The losses of an epoch so far, in one tensor.
+
+    As many small ones would lie between the large tensors of batches and keep the C library from
+    using their places again: 10 MB a batch of a network of 5 million weights.
+    """
+
+    def __init__(self) -> None:
+        self.count, self.kept = 0, torch.empty(0)
+
+    def add(self, loss: torch.Tensor) -> None:
+        """Remember a loss."""
+        if self.count == len(self.kept):
+            longer = torch.empty(max(64, 2 * self.count), dtype=loss.dtype, device=loss.device)
+            longer[: self.count] = self.kept
+            self.kept = longer
+        self.kept[self.count] = loss
+        self.count += 1
+
+    def taken(self) -> torch.Tensor:
+        """Return the losses, and forget them."""
+        count, self.count = self.count, 0
+        return self.kept[:count]
+
+
 class _Loop(LightningModule):
     """The task as Lightning wants it; `reached` is where it is at the end of the last epoch."""
 
     def __init__(self, task: Task, reached: Reached, path: Path | None) -> None:
         super().__init__()
         self.net, self.task, self.reached, self.path = task.net, task, reached, path
-        self.losses: dict[str, list[torch.Tensor]] = {"training": [], "validation": []}
+        self.losses = {"training": _Losses(), "validation": _Losses()}
 
     def train_dataloader(self) -> _Reader:
         return _Reader(self._steps(), self._shuffled)
@@ -119,7 +144,7 @@ class _Loop(LightningModule):
     def one_loss(self, part: str, batch: Any) -> torch.Tensor:
         """Return the loss of a batch, and remember it for the mean of the epoch."""
         loss = self.task.loss(self.net, batch)
-        self.losses[part].append(loss.detach())
+        self.losses[part].add(loss.detach())
         return loss
 
     def on_train_epoch_end(self) -> None:
@@ -130,7 +155,7 @@ class _Loop(LightningModule):
 
     def _reach(self, epoch: int) -> Reached:
         before, weights = self.reached, state_of(self.net)
-        means = {part: self._mean(part, epoch) for part, some in self.losses.items() if some}
+        means = {part: self._mean(part, epoch) for part, some in self.losses.items() if some.count}
         loss = means.get("validation", -np.inf)
         better = loss < before.best_loss or "validation" not in means
         best_epoch = epoch if better else before.best_epoch
@@ -148,8 +173,7 @@ class _Loop(LightningModule):
 
     def _mean(self, part: str, epoch: int) -> float:
         """Return the mean loss of an epoch over all devices, and forget it."""
-        here = torch.stack(self.losses[part]).double().mean()
-        self.losses[part].clear()
+        here = self.losses[part].taken().double().mean()
         mean = float(self.trainer.strategy.reduce(here, reduce_op="mean"))
         if not np.isfinite(mean):
             raise FitError(
