@@ -1,7 +1,7 @@
 """A million products are searched by an index whose recall is measured; fewer all at once.
 
-Vectors of 64 numbers and length 1, around 4,000 centres, as products of categories are; a query is
-the mean of three products of a centre. "exact" scores every product in float32 by blocks, "index"
+Vectors of 64 numbers and length 1, 100 around each centre, as like products are; a query is the
+mean of three products of a centre. "exact" scores every product in float32 by blocks, "index"
 searches cells of products (faiss), as many as it takes for a recall of .95 of the best 20 on 1,000
 queries; "recall" is that on other queries, by what "exact" says in the same run. "batch" is what a
 shop does at night: the best 20 of 40,000 products for each of 100,000 customers, all scored.
@@ -22,7 +22,9 @@ NAME = "index"
 STAGE = "search"
 LENGTH = 20
 TARGET = 0.95
-CENTRES = 4_000
+TOGETHER = 100
+"""Products around a centre."""
+
 AIM_MIB = 2_048
 """Peak of the whole process of "batch"."""
 
@@ -62,14 +64,15 @@ def make(task: Task) -> dict[str, Any]:
     import numpy as np
 
     rng, n = np.random.default_rng(task.sizes["seed"]), task.sizes
-    centre = rng.normal(size=(CENTRES, n["numbers"])).astype(np.float32)
-    of = rng.integers(CENTRES, size=n["products"])
+    centres = n["products"] // TOGETHER
+    centre = rng.normal(size=(centres, n["numbers"])).astype(np.float32)
+    of = rng.integers(centres, size=n["products"])
     np.save(task.folder / "products.npy", _around(centre, of, rng))
     for name, rows in (("known", 2_000), ("queries", n["queries"]), ("customers", n["customers"])):
-        of = rng.integers(CENTRES, size=rows)
+        of = rng.integers(centres, size=rows)
         three = sum(_around(centre, of, rng) for _ in range(3))
         np.save(task.folder / f"{name}.npy", _of_length_1(np.asarray(three)))
-    of = rng.integers(CENTRES, size=n["items"])
+    of = rng.integers(centres, size=n["items"])
     np.save(task.folder / "items.npy", _around(centre, of, rng))
     return {}
 

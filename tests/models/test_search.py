@@ -83,6 +83,12 @@ def test_what_is_not_allowed_takes_no_place() -> None:
     assert exact(queries[:0], products, 5).product.shape == (0, 5)
 
 
+def test_a_mask_of_other_products_is_refused() -> None:
+    made = Index(products=vectors(8, 200), cells=None)
+    with pytest.raises(InputError, match="199 values for 200 products"):
+        made.search(vectors(7, 3), 5, np.ones(199, dtype=bool))
+
+
 # ---- an index
 
 

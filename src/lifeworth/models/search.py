@@ -278,12 +278,24 @@ class Index:
     products: Products
     cells: Cells | None
 
-    def search(self, queries: Queries, k: int, allowed: Allowed | None = None) -> Top:
+    def search(
+        self, queries: Queries, k: int, allowed: Bool[np.ndarray, " _"] | None = None
+    ) -> Top:
         """Return the `k` best products of each query, of those allowed.
 
         Products that are not allowed take no place of a list; where fewer than `k` are, lists are
         short.
+
+        Raises
+        ------
+        InputError
+            If `allowed` is not of these products.
         """
+        if allowed is not None and len(allowed) != len(self.products):
+            raise InputError(
+                f"search: allowed has {len(allowed):,} values for {len(self.products):,} products; "
+                "give one for each, in the order of product_id"
+            )
         if self.cells is None:
             return exact(queries, self.products, k, allowed)
         share = 1.0 if allowed is None else float(allowed.mean())

@@ -75,9 +75,7 @@ class Towers:
             made[rows, :-1] = _of_length_1(mean + both @ on.T.astype(np.float64))
         return made
 
-    def best(
-        self, asked: Trails, k: int, allowed: Bool[np.ndarray, " products"] | None = None
-    ) -> Top:
+    def best(self, asked: Trails, k: int, allowed: Bool[np.ndarray, " _"] | None = None) -> Top:
         """Return the `k` best products of each visit, of those allowed; none of one that is empty.
 
         What is not allowed takes no place: products out of stock leave no gap in a list.
