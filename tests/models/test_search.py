@@ -136,6 +136,17 @@ def test_an_index_has_the_recall_it_was_measured_to_have(index: Index) -> None:
     assert (np.diff(said.score, axis=1) <= 0).all()
 
 
+def test_how_long_a_query_is_does_not_matter(index: Index) -> None:
+    """Asked without their length, the cells of short queries would be those near to 0."""
+    fresh = clustered(6, 300)
+    short = index.search(np.float32(0.01) * fresh, 20)
+    whole = index.search(fresh, 20)
+    same = (short.product[:, :, None] == whole.product[:, None, :]).any(axis=1).mean()
+    assert same > 0.999  # a rounding may turn a cell or a tie
+    zero = index.search(np.zeros((1, D), dtype=np.float32), 3)
+    assert (zero.score == 0).all()
+
+
 def test_the_same_seed_gives_the_same_cells(index: Index) -> None:
     again = cells(index.products, clustered(2, 2_000), HOW, 3)
     assert again is not None

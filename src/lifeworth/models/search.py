@@ -322,12 +322,25 @@ class Index:
         made = []
         for first in range(0, len(queries), ROWS):
             small = queries[first : first + ROWS].astype(np.float32)
-            long = np.column_stack([small, np.zeros(len(small), dtype=np.float32)])
+            long = np.column_stack([self._as_long(small), np.zeros(len(small))]).astype(np.float32)
             product = self._made.search(np.ascontiguousarray(long), k, params=how)[1]
             row, place = np.nonzero(product >= 0)
             found = row, product[row, place].astype(np.int64)
             made.append(_ranked(small, self.products, found, k))
         return _joined(made, k)
+
+    def _as_long(self, queries: Queries) -> Queries:
+        """Return queries as long as the products, which changes no order.
+
+        Of a short one the nearest cells are those whose centre is near to 0: whatever is asked, the
+        same mixed ones.
+        """
+        own = np.sqrt(np.einsum("ij,ij->i", queries, queries))
+        return queries * (self._longest / np.maximum(own, 1e-12))[:, None]
+
+    @cached_property
+    def _longest(self) -> float:
+        return float(np.sqrt(np.einsum("ij,ij->i", self.products, self.products).max(initial=0.0)))
 
     @cached_property
     def _made(self) -> Any:
