@@ -11,13 +11,10 @@ customers.
 """
 
 import importlib.util
-import tempfile
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.claim import Case, Side, parser, record, take_turns
-from benchmarks.side import Sizes, Task, Work, in_process
+from benchmarks.side import Sizes, Task, Work, apart
 
 if TYPE_CHECKING:
     from lifeworth.decide.offers import Limits, Offers
@@ -67,8 +64,7 @@ def _peers(alone: bool, highs: bool) -> dict[str, Work]:
 def measure(size: tuple[int, int], repeats: int, limit: int, peers: dict[str, Work]) -> Case:
     """Measure all sides at one size."""
     sizes: Sizes = {"customers": size[0], "arms": size[1], "seed": 0, "seconds": limit}
-    with tempfile.TemporaryDirectory() as name:
-        run = partial(in_process, folder=Path(name), sizes=sizes, cache=Path(name))
+    with apart(sizes) as run:
         run(make)
         sides = [Side("lifeworth", lambda _: run(ours), repeats)]
         sides += [Side(p, lambda _, w=w: run(w), 1) for p, w in peers.items()]

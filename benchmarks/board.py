@@ -6,13 +6,10 @@ to the frame of actions with reasons in words. A twin that goes row by row asks 
 of the first 2,000 customers, and no more than that; both have to agree.
 """
 
-import tempfile
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.claim import Case, Side, parser, record, take_turns
-from benchmarks.side import Sizes, Task, in_process
+from benchmarks.side import Sizes, Task, apart
 
 if TYPE_CHECKING:
     from lifeworth.decide.board import Board
@@ -39,8 +36,7 @@ def main(words: list[str] | None = None) -> None:
 def measure(customers: int, repeats: int) -> Case:
     """Measure both sides."""
     sizes: Sizes = {"customers": customers, "rules": RULES, "seed": 0}
-    with tempfile.TemporaryDirectory() as name:
-        run = partial(in_process, folder=Path(name), sizes=sizes, cache=Path(name))
+    with apart(sizes) as run:
         run(make)
         found = take_turns([
             Side("lifeworth", lambda _: run(ours), repeats),

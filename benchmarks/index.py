@@ -7,13 +7,10 @@ queries; "recall" is that on other queries, by what "exact" says in the same run
 shop does at night: the best 20 of 40,000 products for each of 100,000 customers, all scored.
 """
 
-import tempfile
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.claim import Case, Side, parser, record, take_turns
-from benchmarks.side import Sizes, Task, in_process
+from benchmarks.side import Sizes, Task, apart
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,9 +43,7 @@ def main(words: list[str] | None = None) -> None:
 
 def measure(sizes: Sizes, repeats: int) -> Case:
     """Measure all sides, and compare the lists of the first two."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        run = partial(in_process, folder=folder, sizes=sizes, cache=folder / "cache")
+    with apart(sizes) as run:
         run(make)
         sides = take_turns([
             Side("lifeworth, exact", lambda _: run(every), repeats),

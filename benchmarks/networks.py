@@ -9,13 +9,10 @@ members trained on a small part of a shop score all of it, from the file of orde
 """
 
 import importlib
-import tempfile
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.claim import Case, Side, parser, record, take_turns
-from benchmarks.side import Sizes, Task, in_process
+from benchmarks.side import Sizes, Task, apart
 
 if TYPE_CHECKING:
     from lifeworth.models.deep import LstmZiln
@@ -63,9 +60,7 @@ def main(words: list[str] | None = None) -> None:
 
 def learning(sizes: Sizes, repeats: int) -> Case:
     """Measure an epoch."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        run = partial(in_process, folder=folder, sizes=sizes, cache=folder / "cache")
+    with apart(sizes) as run:
         made = run(make).told
         costs = take_turns([
             Side("lifeworth", lambda _: run(ours), repeats),
@@ -82,9 +77,7 @@ def learning(sizes: Sizes, repeats: int) -> Case:
 
 def scoring(sizes: Sizes) -> Case:
     """Measure a forecast, once."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        run = partial(in_process, folder=folder, sizes=sizes, cache=folder / "cache")
+    with apart(sizes) as run:
         made = run(shop).told
         run(learn)
         costs = take_turns([Side("lifeworth, score", lambda _: run(score), 1)])

@@ -8,14 +8,12 @@ Each in a process of its own, and one that scores from orders to memberships, wh
 do. Seven groups, and a twentieth who are nobody's, are simulated: both are held against the truth.
 """
 
-import tempfile
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.claim import Case, Side, parser, record, take_turns
 from benchmarks.measure import ROOT
-from benchmarks.side import Sizes, Task, in_process, told_by
+from benchmarks.side import Sizes, Task, apart, told_by
 
 if TYPE_CHECKING:
     from lifeworth.asof.split import History
@@ -43,9 +41,7 @@ def main(words: list[str] | None = None) -> None:
 
 def measure(sizes: Sizes, repeats: int) -> list[Case]:
     """Measure fitting and scoring, both sides of each."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        run = partial(in_process, folder=folder, sizes=sizes, cache=folder / "cache")
+    with apart(sizes) as run:
         run(make)
         fits = take_turns([
             Side("lifeworth, fit", lambda _: run(fit), repeats),
@@ -56,8 +52,7 @@ def measure(sizes: Sizes, repeats: int) -> list[Case]:
             Side("lifeworth, score from orders", lambda _: run(score_orders), repeats),
             Side("hdbscan, score", lambda _: run(score_peer), (repeats + 1) // 2),
         ])  # fmt: skip
-        run(check)
-        return [Case(sizes, fits, {}), Case(sizes, scores, told_by(check, folder))]
+        return [Case(sizes, fits, {}), Case(sizes, scores, run(check).told)]
 
 
 def make(task: Task) -> dict[str, Any]:

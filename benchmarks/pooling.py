@@ -8,13 +8,10 @@ its own, with a wide prior) and complete (one population). Data are drawn withou
 Seeds were fixed beforehand: 3 for the million, 4 and 5 for two more shops of 100,000.
 """
 
-import tempfile
-from functools import partial as given_that
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.claim import Case, Side, parser, record, take_turns
-from benchmarks.side import Task, in_process
+from benchmarks.side import Task, apart
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,9 +46,7 @@ def main(words: list[str] | None = None) -> None:
 
 def measure(sizes: dict[str, int], repeats: int) -> Case:
     """Measure one shop."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        run = given_that(in_process, folder=folder, sizes=sizes, cache=folder / "cache")
+    with apart(sizes) as run:
         made = run(make).told
         sides = take_turns([
             Side("lifeworth, partial", lambda _: run(partial), repeats),

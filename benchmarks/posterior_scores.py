@@ -7,15 +7,12 @@ expected_purchases, of 10,000. Sides do unequal work: the checks tell it for a c
 it would be for a million.
 """
 
-import tempfile
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import peer as peers
 from benchmarks.claim import Case, Side, parser, record, take_turns
 from benchmarks.customers import make
-from benchmarks.side import Task, in_process, told_by
+from benchmarks.side import Task, apart
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,25 +46,21 @@ def main(words: list[str] | None = None) -> None:
 
 def measure(sizes: dict[str, int], repeats: int, python: str) -> Case:
     """Measure at one size."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        run = partial(in_process, folder=folder, sizes=sizes, cache=folder / "cache")
+    with apart(sizes) as run:
         run(make)
         run(draw)
-        labels = {"lifeworth": ours, "NumPy, dense": dense}
         sides = [
             Side("lifeworth", lambda _: run(ours), repeats),
             Side("NumPy, dense", lambda _: run(dense), 1),
         ]
         if python:
-            labels["pymc-marketing"] = peer
             run(peer, python=python)  # unmeasured: reads from the disk
             sides.append(Side("pymc-marketing", lambda _: run(peer, python=python), 1))
         costs = take_turns(sides)
         told = run(check).told
         each = {
-            f"{label}, each": _each(costs[label], told_by(work, folder)["customers"], sizes)
-            for label, work in labels.items()
+            f"{label}, each": _each(side, side["told"]["customers"], sizes)
+            for label, side in costs.items()
         }
     own = costs["lifeworth"]
     aims = {

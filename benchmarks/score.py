@@ -5,14 +5,11 @@ with; times are whole days over two years. lifeworth returns P(active in the hor
 Scoring is compared; to start costs lifeworth more than lifetimes, as the whole processes show.
 """
 
-import tempfile
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.claim import Case, Side, parser, record, take_turns
 from benchmarks.customers import TRUTH, make
-from benchmarks.side import Sizes, Task, in_process
+from benchmarks.side import Sizes, Task, apart
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,9 +32,7 @@ def main(words: list[str] | None = None) -> None:
 
 def measure(sizes: Sizes, repeats: int) -> Case:
     """Measure at one size."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        run = partial(in_process, folder=folder, sizes=sizes, cache=folder / "cache")
+    with apart(sizes) as run:
         run(make)
         sides = take_turns([
             Side("lifeworth", lambda _: run(ours), repeats),

@@ -8,7 +8,8 @@ import importlib
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,6 +44,14 @@ def in_process(
     return run._replace(**json.loads(answer.read_text(encoding="utf-8")))
 
 
+@contextmanager
+def apart(sizes: Sizes) -> Iterator[Callable[..., Run]]:
+    """Give what runs works of these sizes, each in a process of its own, all in one new folder."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        yield partial(in_process, folder=folder, sizes=sizes, cache=folder / "cache")
+
+
 def told_by(work: Work, folder: Path) -> dict[str, Any]:
     """Return what `work` returned when it last ran in `folder`."""
     text = (folder / f"{work.__name__}.answer.json").read_text(encoding="utf-8")
@@ -51,14 +60,12 @@ def told_by(work: Work, folder: Path) -> dict[str, Any]:
 
 def each_once(works: Mapping[str, Work], sizes: Sizes) -> tuple[dict[str, Any], dict[str, Any]]:
     """Run works by label, each once, in processes of their own; return their costs and answers."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        run = partial(in_process, folder=folder, sizes=sizes, cache=folder / "cache")
+    with apart(sizes) as run:
         sides = take_turns([
             Side(f"lifeworth, {label}", lambda _, w=work: run(w), 1)
             for label, work in works.items()
         ])  # fmt: skip
-        return sides, {label: told_by(work, folder) for label, work in works.items()}
+    return sides, {label: sides[f"lifeworth, {label}"]["told"] for label in works}
 
 
 def main() -> None:

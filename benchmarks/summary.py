@@ -6,13 +6,10 @@ discounts, taxes or returns in it, so that value is the amount; lifeworth looks 
 "numbered" gives lifetimes integers for customers, which pandas groups faster than text.
 """
 
-import tempfile
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 from benchmarks.claim import Case, Side, parser, record, take_turns
-from benchmarks.side import Sizes, Task, in_process
+from benchmarks.side import Sizes, Task, apart
 
 NAME = "summary"
 STAGE = "summary"
@@ -43,9 +40,7 @@ def main(words: list[str] | None = None) -> None:
 
 def measure(sizes: Sizes, repeats: int) -> Case:
     """Measure at one size."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        run = partial(in_process, folder=folder, sizes=sizes, cache=folder / "cache")
+    with apart(sizes) as run:
         run(make)
         sides = take_turns([
             Side("lifeworth", lambda _: run(ours), repeats),

@@ -124,9 +124,12 @@ def test_no_set_of_offers_gains_more(strict: bool) -> None:
         (lambda f: f.drop(columns="category"), "no column 'category'"),
         (
             lambda f: f.assign(ship_ok=None),
-            "6 of 6 offers have no ship_ok; .* leave the column out",
+            "6 of 6 rows lack a value, .* 'ship_ok'; .* leave out a column",
         ),
-        (lambda f: pd.concat([f, f.iloc[:1]]), "product 'A1' is there twice; give each once"),
+        (
+            lambda f: pd.concat([f, f.iloc[:1]]),
+            "repeat another, first product_id A1; leave the second",
+        ),
         (lambda f: f.assign(p_attach=2.0), "6 of 6 offers have no usable p_attach, first 'A1'"),
     ],
 )

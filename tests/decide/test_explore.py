@@ -167,7 +167,10 @@ def test_a_draw_depends_on_salt_and_visit_alone() -> None:
     [
         (lambda f: f.drop(columns="seller"), "no column 'seller'"),
         (lambda f: f.assign(score_cents=np.nan), "6 of 6 rows lack a value"),
-        (lambda f: pd.concat([f, f.iloc[:1]]), "1 of 7 rows repeat another, first product 'a'"),
+        (
+            lambda f: pd.concat([f, f.iloc[:1]]),
+            "1 of 7 rows repeat another, first visit_id v, product_id a",
+        ),
         (lambda f: f.iloc[:0], "there is no row"),
     ],
 )

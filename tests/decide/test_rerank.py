@@ -180,9 +180,12 @@ def test_each_reason_holds_and_none_is_missing() -> None:
         (lambda f: f.drop(columns="seller"), "no column 'seller'"),
         (lambda f: f.assign(p_purchase=1.2), "8 of 8 rows have p_purchase .* from 0 to 1, first"),
         (lambda f: f.assign(margin_cents=np.nan), "margin_cents that is not a number"),
-        (lambda f: f.assign(seller=None), "product 'P1' of visit 'v' has no seller"),
-        (lambda f: f.assign(stock_units=np.nan), "has no stock_units; give one, or leave out"),
-        (lambda f: pd.concat([f, f.iloc[:1]]), "product 'P1' is there twice"),
+        (lambda f: f.assign(seller=None), "first visit_id v, product_id P1 in 'seller'"),
+        (lambda f: f.assign(stock_units=np.nan), "in 'stock_units'; give them, or leave out"),
+        (
+            lambda f: pd.concat([f, f.iloc[:1]]),
+            "1 of 9 rows repeat another, first visit_id v, product_id P1;",
+        ),
     ],
 )
 def test_wrong_candidates_are_named(change, says) -> None:

@@ -109,7 +109,7 @@ def test_the_latest_run_is_of_the_kind_that_is_wanted(tmp_path: Path) -> None:
     client = client_of(uri)
     for number, kind in enumerate(["forecast", "forecast", "ranking"]):
         tags = {"model": "m", "data": "d", "kind": kind, "folder": str(tmp_path / f"run{number}")}
-        run = client.create_run("0", start_time=number, tags=tags)
+        run = client.create_run("0", start_time=1 + number, tags=tags)
         for name in ("split.horizon_days", "seed"):
             client.log_param(run.info.run_id, name, 90)
         client.set_terminated(run.info.run_id)

@@ -87,7 +87,10 @@ def test_products_may_be_those_of_the_run(folder: Path, capsys) -> None:
     out = folder / "shown.csv"
     words = ["recommend", f"run={folder}", f"out={out}", f"page={folder / 'p.html'}"]
     assert main(words) == 2
-    assert "products is missing, and the run has none" in capsys.readouterr().err
+    assert (
+        "do not say margin_cents, return_rate, stock_cover_days of products"
+        in capsys.readouterr().err
+    )
     PRODUCTS.to_parquet(folder / "products.parquet", index=False)
     assert main(words) == 0
     assert (folder / "p.html").is_file()

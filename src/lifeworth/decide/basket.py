@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from lifeworth.tables.errors import InputError
+from lifeworth.tables.frames import refuse_columns, refuse_missing, refuse_twice
 
 COLUMNS = ("product_id", "margin_cents", "p_attach", "distraction_risk")
 KNOWN = ("category", "cos_to_hero", "ship_ok", "stock_units")
@@ -227,19 +228,15 @@ def _reasons(shown: np.ndarray, group: Numbers, limits: _Limits) -> np.ndarray:
 
 def _check(candidates: pd.DataFrame, rules: CartRules) -> None:
     needed = [*COLUMNS, *(["category"] if rules.per_category is not None else [])]
-    missing = [c for c in needed if c not in candidates]
-    if missing:
-        raise InputError(f"cart: there is no column '{missing[0]}'; it has {', '.join(candidates)}")
-    for name in ("product_id", *(n for n in KNOWN if n in candidates)):
-        absent = int(candidates[name].isna().to_numpy(dtype=np.bool_).sum())
-        if absent:
-            raise InputError(
-                f"cart: {absent} of {len(candidates)} offers have no "
-                f"{name}; fill it in, or leave the column out if it is not known"
-            )
-    if candidates["product_id"].duplicated().any():
-        first = candidates.loc[candidates["product_id"].duplicated(), "product_id"].iloc[0]
-        raise InputError(f"cart: product '{first}' is there twice; give each once")
+    refuse_columns("cart", candidates, needed)
+    refuse_missing(
+        "cart",
+        candidates,
+        ["product_id", *(n for n in KNOWN if n in candidates)],
+        ["product_id"],
+        "fill them in, or leave out a column of which not all is known",
+    )
+    refuse_twice("cart", candidates, ["product_id"])
     for name in (*COLUMNS[1:], "distraction_high"):
         if name not in candidates:
             continue

@@ -13,6 +13,7 @@ from lifeworth.decide.shelf import NOTHING, Scores, Shelf, Walk, Which, shelf
 from lifeworth.evaluate.cascade import Described
 from lifeworth.evaluate.offpolicy import Lists, Target
 from lifeworth.tables.errors import InputError
+from lifeworth.tables.frames import refuse_columns
 
 Choice = Int[np.ndarray, "visits places"]
 Features = Float[np.ndarray, "visits candidates features"]
@@ -96,8 +97,8 @@ def replay(
         If a column is missing, a product of the log is no candidate, places are not 1, 2, ...,
         or a propensity is not the one that `drawn` gives.
     """
-    _refuse_columns("log", log, ["visit_id", "place", "product_id", "propensity", reward])
-    _refuse_columns("candidates", candidates, list(features))
+    refuse_columns("log", log, ["visit_id", "place", "product_id", "propensity", reward])
+    refuse_columns("candidates", candidates, list(features))
     on, other = (shelf(candidates, policy.caps, policy.score) for policy in (drawn, target))
     at = _located(log, on)
     shape = len(on.visit_id), drawn.caps.size
@@ -176,14 +177,6 @@ def _features(candidates: pd.DataFrame, on: Shelf, names: Sequence[str]) -> Feat
     for n, name in enumerate(names, start=1):
         found[row, column, n] = frame[name].to_numpy(dtype=np.float64)
     return found
-
-
-def _refuse_columns(what: str, frame: pd.DataFrame, needed: list[str]) -> None:
-    lacking = [name for name in needed if name not in frame]
-    if lacking:
-        raise InputError(
-            f"{what}: there is no column '{lacking[0]}'; it has {', '.join(map(str, frame))}"
-        )
 
 
 def _places(log: pd.DataFrame, size: int) -> Int[np.ndarray, " placed"]:

@@ -10,6 +10,10 @@ import pandas as pd
 from lifeworth.decide.capped import NONE, Best, Caps, best_list
 from lifeworth.models.ranker.math import Weights, worth
 from lifeworth.tables.errors import InputError
+from lifeworth.tables.frames import refuse_columns, refuse_missing, refuse_twice
+
+KEYS = ("visit_id", "product_id")
+"""Columns that name a candidate."""
 
 NUMBERS = ("p_purchase", "margin_cents", "return_rate", "stock_cover_days")
 BOUNDS = {"p_purchase": (0, 1), "return_rate": (0, 1), "stock_cover_days": (0, np.inf)}
@@ -176,17 +180,8 @@ def _reasons(score: np.ndarray, group: Sequence[np.ndarray], best: Best, caps: C
 
 
 def _checked(candidates: pd.DataFrame, caps: ListCaps) -> pd.DataFrame:
-    needed = [
-        "visit_id",
-        "product_id",
-        *NUMBERS,
-        *(n for n, cap in _kinds(caps) if cap is not None),
-    ]
-    lacking = [c for c in needed if c not in candidates]
-    if lacking:
-        raise InputError(
-            f"candidates: there is no column '{lacking[0]}'; it has {', '.join(candidates)}"
-        )
+    capped = [n for n, cap in _kinds(caps) if cap is not None]
+    refuse_columns("candidates", candidates, [*KEYS, *NUMBERS, *capped])
     for name in NUMBERS:
         low, high = BOUNDS.get(name, (-np.inf, np.inf))
         value = candidates[name].to_numpy(dtype=np.float64)
@@ -198,21 +193,13 @@ def _checked(candidates: pd.DataFrame, caps: ListCaps) -> pd.DataFrame:
                 f"number from {low:g} to {high:g}, first product '{first['product_id']}' of visit "
                 f"'{first['visit_id']}', {first[name]}; leave them out, or correct them"
             )
-    capped = [n for n, cap in _kinds(caps) if cap is not None]
     stock = ["stock_units"] if "stock_units" in candidates else []
-    for name in ("visit_id", "product_id", *capped, *stock):
-        absent = candidates[name].isna().to_numpy(dtype=np.bool_)
-        if absent.any():
-            first = candidates.iloc[int(absent.argmax())]
-            raise InputError(
-                f"candidates: product '{first['product_id']}' of visit '{first['visit_id']}' has "
-                f"no {name}; give one, or leave out what needs it (a cap, the column of stock)"
-            )
-    twice = candidates.duplicated(["visit_id", "product_id"])
-    if twice.any():
-        first = candidates[twice].iloc[0]
-        raise InputError(
-            f"candidates: product '{first['product_id']}' is there twice for visit "
-            f"'{first['visit_id']}'; give each once"
-        )
+    refuse_missing(
+        "candidates",
+        candidates,
+        [*KEYS, *capped, *stock],
+        KEYS,
+        "give them, or leave out what needs them (a cap, the column of stock)",
+    )
+    refuse_twice("candidates", candidates, KEYS)
     return candidates

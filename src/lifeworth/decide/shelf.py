@@ -7,8 +7,9 @@ import pandas as pd
 from jaxtyping import Bool, Float, Int
 
 from lifeworth.decide.capped import Caps
-from lifeworth.decide.rerank import ListCaps
+from lifeworth.decide.rerank import KEYS, ListCaps
 from lifeworth.tables.errors import InputError
+from lifeworth.tables.frames import refuse_columns, refuse_missing, refuse_twice
 
 NOTHING = -1
 """In place of a candidate, where a list has ended."""
@@ -67,7 +68,7 @@ def shelf(candidates: pd.DataFrame, caps: ListCaps, score: str = "score_cents") 
     groups = {"category": caps.per_category, "seller": caps.per_seller}
     capped = [name for name, cap in groups.items() if cap is not None]
     stock = ["stock_units"] if "stock_units" in candidates else []
-    _refuse(candidates, ["visit_id", "product_id", score, *capped, *stock], score)
+    _refuse(candidates, [*KEYS, score, *capped, *stock], score)
     frame = candidates.sort_values(["visit_id", "product_id"], ignore_index=True)
     row, visits = pd.factorize(frame["visit_id"])
     column = frame.groupby("visit_id", sort=False).cumcount().to_numpy()
@@ -97,24 +98,12 @@ def shelf(candidates: pd.DataFrame, caps: ListCaps, score: str = "score_cents") 
 
 
 def _refuse(frame: pd.DataFrame, needed: list[str], score: str) -> None:
-    lacking = [name for name in needed if name not in frame]
-    if lacking:
-        raise InputError(
-            f"candidates: there is no column '{lacking[0]}'; it has {', '.join(map(str, frame))}"
-        )
+    refuse_columns("candidates", frame, needed)
     if frame.empty:
         raise InputError("candidates: there is no row; give the candidates of a visit at least")
-    absent = frame[needed].isna().to_numpy(dtype=np.bool_).any(axis=1)
-    bad = absent | ~np.isfinite(frame[score].to_numpy(dtype=np.float64))
-    twice = frame.duplicated(["visit_id", "product_id"]).to_numpy()
-    for wrong, what in ((bad, f"lack a value of {', '.join(needed)}"), (twice, "repeat another")):
-        if wrong.any():
-            first = frame.iloc[int(wrong.argmax())]
-            raise InputError(
-                f"candidates: {int(wrong.sum()):,} of {len(frame):,} rows {what}, first product "
-                f"'{first['product_id']}' of visit '{first['visit_id']}'; leave them out, or "
-                "correct them"
-            )
+    finite = frame[score].replace([np.inf, -np.inf], np.nan)
+    refuse_missing("candidates", frame.assign(**{score: finite}), needed, KEYS)
+    refuse_twice("candidates", frame, KEYS)
 
 
 class Walk:

@@ -45,7 +45,18 @@ PRINTED = 12
 """Offers that are not shown and are printed with their reason."""
 
 
-class CartWords(Words):
+class Offering(Words):
+    """What may be shown, to a visit or beside a cart."""
+
+    products: str | None = Field(
+        None, description="CSV or Parquet file of products, described below; none for the run's own"
+    )
+    delimiter: str = Field(",", min_length=1, max_length=1, description="of a CSV file")
+    size: int = Field(10, ge=1, description="most products of a list, or offers beside a cart")
+    per_category: int | None = Field(None, ge=1, description="most of a category")
+
+
+class CartWords(Offering):
     """The cart, and what is known of it."""
 
     cart: Names = Field((), description="products in a cart, with commas between")
@@ -65,16 +76,7 @@ class CartWords(Words):
     candidates: int = Field(200, ge=1, description="likeliest products that are looked at")
 
 
-class Limits(Words):
-    """What the verb's other words say about a cart."""
-
-    products: str | None
-    size: int
-    per_category: int | None
-    delimiter: str
-
-
-def offer(folder: Path, words: CartWords, limits: Limits) -> pd.DataFrame:
+def offer(folder: Path, words: CartWords) -> pd.DataFrame:
     """Print what to offer beside the cart and why the rest is not, and return all candidates.
 
     Raises
@@ -98,8 +100,8 @@ def offer(folder: Path, words: CartWords, limits: Limits) -> pd.DataFrame:
         )
     console = Console()
     chances = _chances(load(folder / "fitted"), words, console)
-    products = _products(folder, limits)
-    if limits.products is None and card["value_is"] == "revenue":
+    products = _products(folder, words)
+    if words.products is None and card["value_is"] == "revenue":
         note = "Note: costs are not known, so what products bring is revenue, not margin."
         console.print(Text(note, style="yellow"))
     own = products[products["product_id"].isin(words.cart)]
@@ -111,8 +113,8 @@ def offer(folder: Path, words: CartWords, limits: Limits) -> pd.DataFrame:
             "may be offered to products="
         )
     rules = CartRules(
-        size=limits.size,
-        per_category=limits.per_category,
+        size=words.size,
+        per_category=words.per_category,
         p_base=words.p_base,
         order_cents=_order_cents(own, words),
         substitute_above=words.substitute_above,
@@ -124,7 +126,8 @@ def offer(folder: Path, words: CartWords, limits: Limits) -> pd.DataFrame:
 
 def _chances(fitted: Ranks, words: CartWords, console: Console) -> pd.DataFrame:
     """Return product_id and p_attach of the likeliest products for the cart."""
-    known = [p for p in words.cart if p in set(fitted.product_id.tolist())]
+    learnt = set(fitted.product_id.tolist())
+    known = [p for p in words.cart if p in learnt]
     strange = [p for p in words.cart if p not in known]
     if not known:
         raise InputError(
@@ -141,12 +144,12 @@ def _chances(fitted: Ranks, words: CartWords, console: Console) -> pd.DataFrame:
     return lists[["product_id", "score"]].rename(columns={"score": "p_attach"})
 
 
-def _products(folder: Path, limits: Limits) -> pd.DataFrame:
+def _products(folder: Path, words: CartWords) -> pd.DataFrame:
     """Return what is known of products, by the file given or as the run left it."""
-    if limits.products is not None:
+    if words.products is not None:
         needed = {"product_id": "text", "margin_cents": "number"}
-        path = Path(limits.products)
-        return read_columns(path, needed, KINDS, once=["product_id"], delimiter=limits.delimiter)
+        path = Path(words.products)
+        return read_columns(path, needed, KINDS, once=["product_id"], delimiter=words.delimiter)
     if not (folder / PRODUCTS).is_file():
         raise InputError(
             f"{VERB}: the data of {folder} say nothing about products; give products=products.csv "

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 import pandas as pd
+import pyarrow.parquet as pq
 from pydantic import Field
 from rich.console import Console
 from rich.text import Text
@@ -15,7 +16,7 @@ from lifeworth.report.page import write as write_page
 from lifeworth.report.recommendations import Lists, document, headline, list_grid
 from lifeworth.report.terminal import print_grid, print_path
 from lifeworth.report.wording import number
-from lifeworth.run.cart import CART, CartWords, Limits, offer
+from lifeworth.run.cart import CART, VERB, CartWords, offer
 from lifeworth.run.finished import card_of_chances, folder_of
 from lifeworth.run.outputs import PRODUCTS, RECOMMENDATIONS, WANTED
 from lifeworth.run.words import Numbers
@@ -44,8 +45,6 @@ those to some visitors, and other penalties can be judged by what they bring.
     + CART
 )
 
-VERB = "lifeworth recommend"
-
 KNOWN = ("margin_cents", "return_rate", "stock_cover_days")
 
 PENALTIES = ("alpha", "beta", "stock_cover_days", "empty_cents", "return_cents")
@@ -55,11 +54,6 @@ class Arguments(CartWords):
     """What to show, within which limits; to visits of the run, or beside one cart."""
 
     run: str = Field("latest", description="folder or run_id of a ranking's run, or the latest")
-    products: str | None = Field(
-        None, description="CSV or Parquet file of products, described below; none for the run's own"
-    )
-    size: int = Field(10, ge=1, description="most products of a list, or offers beside a cart")
-    per_category: int | None = Field(None, ge=1, description="most of a category")
     per_seller: int | None = Field(None, ge=1, description="most of a seller")
     alpha: float = Field(0.5, ge=0, description="weight of low stock; raise it if stock runs out")
     beta: float = Field(1.0, ge=0, description="weight of returns")
@@ -83,7 +77,6 @@ class Arguments(CartWords):
     )
     floor: float = Field(FLOOR, ge=0, lt=1, description="least chance of a product, in the log")
     salt: str | None = Field(None, min_length=1, description="text that draws the log")
-    delimiter: str = Field(",", min_length=1, max_length=1, description="of a CSV file")
     tracking_uri: str | None = Field(None, description="MLflow store that knows the run")
 
 
@@ -128,13 +121,7 @@ def _beside_cart(arguments: Arguments) -> int:
                 "another; leave one of them out"
             )
     folder = folder_of(VERB, arguments.run, arguments.tracking_uri, "ranking")
-    limits = Limits(
-        products=arguments.products,
-        size=arguments.size,
-        per_category=arguments.per_category,
-        delimiter=arguments.delimiter,
-    )
-    found = offer(folder, arguments, limits)
+    found = offer(folder, arguments)
     if arguments.out is not None:
         _write(found, Path(arguments.out), "out")
         print_path("Offers", Path(arguments.out), Console())
@@ -222,12 +209,7 @@ def _one(frame: pd.DataFrame, visit: str) -> pd.DataFrame:
 
 def _with_products(lists: pd.DataFrame, folder: Path, arguments: Arguments) -> pd.DataFrame:
     """Return the candidates with what is known of their products; an unknown one stops."""
-    path = folder / PRODUCTS if arguments.products is None else Path(arguments.products)
-    if arguments.products is None and not path.is_file():
-        raise InputError(
-            f"{VERB}: products is missing, and the run has none of its own; give "
-            "products=products.csv"
-        )
+    path = _products(folder) if arguments.products is None else Path(arguments.products)
     products = read_columns(
         path,
         {"product_id": "text", **dict.fromkeys(KNOWN, "number")},
@@ -246,6 +228,19 @@ def _with_products(lists: pd.DataFrame, folder: Path, arguments: Arguments) -> p
         )
     both = lists.merge(products, on="product_id", how="left", validate="many_to_one")
     return both.assign(p_purchase=both["score"] * both.get("conversion", 1.0))
+
+
+def _products(folder: Path) -> Path:
+    """Return the table of products that the run left, if it says all that lists need."""
+    path = folder / PRODUCTS
+    there = pq.read_schema(path).names if path.is_file() else []
+    lacking = [name for name in KNOWN if name not in there]
+    if lacking:
+        raise InputError(
+            f"{VERB}: the data of the run do not say {', '.join(lacking)} of products; give "
+            f"products=products.csv with product_id, {', '.join(KNOWN)}"
+        )
+    return path
 
 
 def _write(found: pd.DataFrame, path: Path, word: str) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from lifeworth.tables.content import row_sum
 from lifeworth.tables.errors import InputError
+from lifeworth.tables.frames import refuse_columns, refuse_missing, refuse_twice
 
 Unit = Literal["session", "basket", "cart", "customer"]
 
@@ -101,14 +102,14 @@ def checked_visits(visits: Visits) -> Visits:
     if "value_cents" in visits.wanted:
         parts["wanted"] = WANTED | WORTH
     for part, columns in parts.items():
-        _refuse_columns(f"{visits.name}: {part}", getattr(visits, part), list(columns))
+        _refuse_holes(f"{visits.name}: {part}", getattr(visits, part), list(columns))
     made = {
         part: getattr(visits, part)[list(columns)].astype(columns).reset_index(drop=True)
         for part, columns in parts.items()
     }
     _refuse_strays(visits.name, made["asked"], made["wanted"])
     for part, keys in ONCE.items():
-        _refuse_twice(f"{visits.name}: {part}", made[part], list(keys))
+        refuse_twice(f"{visits.name}: {part}", made[part], keys)
     for part in ("train", "asked"):
         frame = made[part]
         code = pd.factorize(frame["visit_id"])[0]
@@ -117,31 +118,11 @@ def checked_visits(visits: Visits) -> Visits:
     return replace(visits, **made)
 
 
-def _refuse_twice(where: str, frame: pd.DataFrame, keys: list[str]) -> None:
-    twice = frame.duplicated(keys).to_numpy()
-    if twice.any():
-        first = frame.iloc[int(twice.argmax())]
-        which = ", ".join(f"{key} {first[key]}" for key in keys)
-        raise InputError(
-            f"{where}: {int(twice.sum()):,} of {len(frame):,} rows repeat another, first {which}; "
-            "leave the second ones out"
-        )
-
-
-def _refuse_columns(where: str, frame: pd.DataFrame, columns: list[str]) -> None:
-    absent = [c for c in columns if c not in frame]
-    if absent:
-        raise InputError(f"{where}: there is no column '{absent[0]}'; it has {', '.join(frame)}")
+def _refuse_holes(where: str, frame: pd.DataFrame, columns: list[str]) -> None:
+    refuse_columns(where, frame, columns)
     if frame.empty:
         raise InputError(f"{where}: there is no row; give the whole file")
-    holes = frame[columns].isna()
-    if holes.any(axis=None):
-        row = int(holes.any(axis=1).to_numpy().argmax())
-        column = holes.columns[holes.iloc[row]][0]
-        raise InputError(
-            f"{where}: {int(holes.any(axis=1).sum()):,} of {len(frame):,} rows lack a value, first "
-            f"row {row} in '{column}'; leave them out, or correct them"
-        )
+    refuse_missing(where, frame, columns)
 
 
 def _refuse_strays(name: str, asked: pd.DataFrame, wanted: pd.DataFrame) -> None:

@@ -4,13 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from scipy.optimize import minimize
 
 from lifeworth.asof.baskets import Trails, catalogue, trails
 from lifeworth.evaluate.chances import calibration_error
 from lifeworth.models.basket import CartEase
 from lifeworth.models.basket.ease import hide_some
-from lifeworth.models.basket.logistic import fit
 from lifeworth.models.linear import weights_of
 from lifeworth.models.ranking import top
 from lifeworth.tables.errors import InputError
@@ -101,44 +99,6 @@ def test_every_product_is_hidden_as_often_as_another() -> None:
     # 200 each, within four standard errors
     assert (abs(count[[0, 2, 3]] - 200) < 4 * np.sqrt(600 * 2 / 9)).all()
     assert hide_some(held, 2, 0)[0].shape[0] == 1
-
-
-def test_logistic_weights_are_those_of_a_general_optimiser() -> None:
-    rng = np.random.default_rng(3)
-    x = np.column_stack([np.ones(800), rng.normal(size=(800, 2))])
-    y = (rng.random(800) < 1 / (1 + np.exp(-x @ [-1.0, 0.7, -0.4]))).astype(float)
-    found = fit(x, y, ridge=1e-9)
-
-    def loss(beta: np.ndarray) -> float:
-        return float(np.logaddexp(0, x @ beta).sum() - y @ (x @ beta))
-
-    twin = minimize(loss, np.zeros(3), method="BFGS", options={"gtol": 1e-6})
-    np.testing.assert_allclose(found.beta, twin.x, atol=1e-4)
-    assert found.log_likelihood == pytest.approx(-twin.fun, abs=1e-6)
-    # errors from the curvature of the loss, by differences
-    h, n = 1e-4, len(found.beta)
-    unit = np.eye(n) * h
-    curve = [
-        [
-            (
-                loss(found.beta + a + b)
-                - loss(found.beta + a - b)
-                - loss(found.beta - a + b)
-                + loss(found.beta - a - b)
-            )
-            / (4 * h * h)
-            for a in unit
-        ]
-        for b in unit
-    ]
-    np.testing.assert_allclose(found.error, np.sqrt(np.diag(np.linalg.inv(curve))), rtol=1e-3)
-
-
-def test_what_is_told_apart_wholly_keeps_finite_weights() -> None:
-    x = np.column_stack([np.ones(20), np.r_[np.zeros(10), np.ones(10)]])
-    found = fit(x, np.r_[np.zeros(10), np.ones(10)])
-    assert np.isfinite(found.beta).all()
-    assert np.isfinite(found.error).all()
 
 
 def test_the_curve_is_told_with_its_errors(fitted) -> None:

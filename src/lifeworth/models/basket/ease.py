@@ -10,7 +10,8 @@ from scipy import special
 
 from lifeworth.asof.baskets import Trails
 from lifeworth.models.basket.attach import baskets_of, inside, last_basket
-from lifeworth.models.basket.logistic import Fit, fit
+from lifeworth.models.choice import Fit, yes_or_no
+from lifeworth.models.choice import fit as fit_choice
 from lifeworth.models.core import Parameter, fitted, recipe
 from lifeworth.models.linear import linear_map
 from lifeworth.models.ranking import Sparse, best, shape_of, sparse
@@ -24,6 +25,9 @@ NAMES = {
 }
 FEWEST = 50
 """Later carts whose hidden product is a candidate, without which no chance is learnt."""
+
+SHRINK = 1e-3
+"""Penalty on the curve's weights: it matters only where a feature tells all yes from all no."""
 
 LEAST = 1e-4
 """Scores below say nothing; what is popular stands there, at most at this score."""
@@ -74,7 +78,7 @@ class CartEase:
                 f"later baskets are candidates; chances need {FEWEST} or more, so give more "
                 "baskets, or a larger model.held_out"
             )
-        curve = fit(_features(found, scores, shown), answers)
+        curve = fit_choice(yes_or_no(_features(found, scores, shown), answers > 0), SHRINK)
         return self._fitted(visits, self._map(baskets), curve, int(answers.sum()))
 
     def _map(self, baskets: sp.csr_array) -> sp.csr_array:

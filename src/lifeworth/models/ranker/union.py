@@ -9,9 +9,9 @@ from jaxtyping import Float, Int
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from lifeworth.asof.baskets import Trails, spread
+from lifeworth.models.choice import Choices, chances
+from lifeworth.models.choice import fit as fit_choice
 from lifeworth.models.core import Parameter, fitted, recipe
-from lifeworth.models.ranker.choice import Choices, chances
-from lifeworth.models.ranker.choice import fit as fit_choice
 from lifeworth.models.ranker.repeat import Repeat, Repeats
 from lifeworth.models.ranker.sequential_rules import Rules, SequentialRules
 from lifeworth.models.ranker.vsknn import Neighbours, VsKnn

@@ -9,7 +9,7 @@ beta   weights; of question q, candidate i is chosen with chance exp(x_i beta) /
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.optimize import minimize
 
 Features = Float[np.ndarray, "candidates features"]
@@ -39,6 +39,17 @@ def chances(utility: Float[np.ndarray, " candidates"], start: Numbers) -> np.nda
     top = np.repeat(np.maximum.reduceat(utility, start[:-1]), size)
     raised = np.exp(utility - top)
     return raised / np.repeat(np.add.reduceat(raised, start[:-1]), size)
+
+
+def yes_or_no(x: Features, yes: Bool[np.ndarray, " questions"]) -> Choices:
+    """Return answers to questions of a row each: no is the candidate whose features are 0.
+
+    The chance of yes is then 1 / (1 + exp(-x beta)): logistic regression.
+    """
+    start = np.arange(0, 2 * len(x) + 1, 2)
+    both = np.zeros((2 * len(x), x.shape[1]))
+    both[::2] = x
+    return Choices(both, start, start[:-1] + ~yes)
 
 
 def log_likelihood(beta: Weights, of: Choices) -> tuple[float, Weights]:
