@@ -9,7 +9,8 @@ from benchmarks import page
 CLAIMS = (
     "cold_start", "score", "fit", "summary", "end_to_end", "pareto", "posterior",
     "posterior_scores", "pooling", "coverage", "calibration", "networks", "networks_truth",
-    "assign", "board", "personas", "ledger", "uplift_truth", "offpolicy_truth", "index",
+    "assign", "board", "personas", "personas_truth", "ledger", "uplift_truth", "offpolicy_truth",
+    "index",
 )  # fmt: skip
 
 

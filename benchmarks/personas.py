@@ -8,12 +8,12 @@ Each in a process of its own, and one that scores from orders to memberships, wh
 do. Seven groups, and a twentieth who are nobody's, are simulated: both are held against the truth.
 """
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.claim import Case, Side, parser, record, take_turns
 from benchmarks.measure import ROOT
 from benchmarks.side import Sizes, Task, apart, told_by
+from benchmarks.vectors import named, write_store
 
 if TYPE_CHECKING:
     from lifeworth.asof.split import History
@@ -27,7 +27,7 @@ APART, WIDE = 4.0, 3.0
 """Sd of the centres of groups, and of those who are nobody's; that within groups is 1."""
 
 HORIZON = 90
-FEATURES = tuple(f"column_{i}" for i in range(COLUMNS))
+FEATURES = named(COLUMNS)
 
 
 def main(words: list[str] | None = None) -> None:
@@ -68,7 +68,7 @@ def make(task: Task) -> dict[str, Any]:
         vectors = centres[group] + rng.normal(0.0, 1.0, (count, COLUMNS))
         vectors[nobody] = rng.normal(0.0, WIDE, (int(nobody.sum()), COLUMNS))
         np.save(task.folder / f"{part}_truth.npy", np.where(nobody, -1, group))
-        _write_store(task.folder / part, vectors, rng.lognormal(8.0, 0.8, count))
+        write_store(task.folder / part, vectors, rng.lognormal(8.0, 0.8, count))
     from lifeworth.models.personas.space import fit_space, read
 
     look = _plan().look
@@ -182,34 +182,6 @@ def _plan() -> "Plan":
     from lifeworth.run.config import build
 
     return build("model", _settings()).plan()
-
-
-def _write_store(folder: Path, vectors: Any, cents: Any) -> None:
-    """Write a customer per row of `vectors`, with one order of so many cents."""
-    import numpy as np
-    import pandas as pd
-
-    from lifeworth.tables.core import Tables
-    from lifeworth.tables.reading import connect
-
-    ids = pd.Series([f"c{i:07d}" for i in range(len(vectors))], dtype="str")
-    orders = pd.DataFrame({
-        "order_id": ids,
-        "customer_id": ids,
-        "ordered_at": np.datetime64("2024-01-01", "us")
-        + np.arange(len(ids)) % 365 * np.timedelta64(1, "D"),
-        "currency": "EUR",
-        "amount_cents": np.rint(cents).astype(np.int64),
-        **dict.fromkeys(("discount_cents", "tax_cents", "shipping_cents"), np.int64(0)),
-        "cogs_cents": pd.array([None] * len(ids), dtype="Int64"),
-        "returned": False,
-        "returned_at": pd.Series(pd.NaT, index=ids.index, dtype="datetime64[us]"),
-    })  # fmt: skip
-    customers = pd.DataFrame(vectors, columns=list(FEATURES)).assign(customer_id=ids)
-    con = connect()
-    made = {"orders": orders, "customers": customers}
-    tables = {name: con.create_table(name, frame) for name, frame in made.items()}
-    Tables(**tables, currency="EUR", value_is="revenue").write(folder)
 
 
 def _history(task: Task, part: str) -> "History":

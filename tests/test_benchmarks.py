@@ -28,6 +28,7 @@ SIDES = {
         *("lifeworth, fit", "hdbscan, fit", "hdbscan, score"),
         *("lifeworth, score", "lifeworth, score from orders"),
     },
+    "personas_truth": {"lifeworth, personas"},
     "index": {f"lifeworth, {how}" for how in ("exact", "index", "batch")},
     "ledger": {f"lifeworth, {how}" for how in ("at once", "again", "killed")},
     "uplift_truth": {f"lifeworth, {what}" for what in ("measures", "gate", "plans")},
@@ -37,7 +38,8 @@ SIDES = {
 }
 LONG = (
     "fit", "summary", "pareto", "posterior", "pooling", "coverage", "calibration", "ledger",
-    "networks", "networks_truth", "personas", "uplift_truth", "offpolicy_truth", "index",
+    "networks", "networks_truth", "personas", "personas_truth", "uplift_truth", "offpolicy_truth",
+    "index",
 )  # fmt: skip
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in LONG]
 

@@ -190,6 +190,7 @@ CIRCLE = (
          "both fire for 2 of 6 customers, first 'a'"),
         ((SAVE, SAVE), "rule save is there twice"),
         ((rule("x", "p_alive < .3 and p_alive > .4", "call", 1),), "rule x: nobody can fulfil"),
+        ((rule("x", "tier >= 'High' and tier < 'High'", "call", 1),), "rule x: nobody can fulfil"),
         ((WRITE, replace(SAVE, priority=3)), "rule save: it never gets its turn"),
         (CIRCLE, "rule one: rules need each other in a circle, one (call) needs two (mail) needs "
          "three (gift) needs one (call)"),

@@ -126,6 +126,25 @@ def test_contradictions(text, column):
     assert contradiction(parsed("rule r", text)) == column
 
 
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("tier >= 'High' and tier < 'High'", "tier"),
+        ("tier > 'Med' and tier < 'High'", "tier"),
+        ("tier < 'Low' or p_alive < .3 and p_alive > .5", "p_alive"),
+        ("tier > 'Med' and tier < 'VIP'", None),
+        ("tier not in ['Low', 'Med', 'High', 'VIP']", "tier"),
+        ("not (tier < 'VIP') and tier != 'VIP'", "tier"),
+    ],
+)
+def test_contradictions_of_words_that_are_known(columns, text, column):
+    """Where the categories and their order are known; a mask of theirs is empty then."""
+    condition = parsed("rule r", text)
+    spelled = columns.spelled_out(condition)
+    assert contradiction(spelled) == column
+    np.testing.assert_array_equal(columns.mask(spelled), columns.mask(condition))
+
+
 def test_what_a_condition_is():
     condition = parsed("rule r", "not (a < 1 or b) and c in ('x',)")
     assert columns_of(condition) == ["a", "b", "c"]

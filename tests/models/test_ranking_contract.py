@@ -50,9 +50,10 @@ def asked(learnt: Trails) -> Trails:
 @pytest.fixture(scope="module", params=FILES)
 def recipe(request: pytest.FixtureRequest) -> Any:
     spelled = yaml.safe_load(FILES[request.param].read_text())
-    if "training" in spelled:  # a network: the contract holds of a small one, too
-        spelled["training"] |= {"epochs": 2, "batch": 256}
-        spelled["size"] = 16
+    for part in (spelled, spelled.get("towers", {})):
+        if "training" in part:  # a network: the contract holds of a small one, too
+            part["training"] |= {"epochs": 2, "batch": 256}
+            part["size"] = 16
     made = build("model", spelled)
     assert set(spelled) - {"_target_"} == {f.name for f in fields(made)}
     return made

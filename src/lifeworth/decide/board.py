@@ -172,6 +172,7 @@ def read_board(board: Board, columns: Columns) -> Reading:
 def _fired(rule: Rule, columns: Columns) -> Fired:
     condition = parsed(_where(rule), rule.when)
     columns.check(_where(rule), condition)
+    _refuse_impossible(rule, columns.spelled_out(condition))
     if isinstance(rule.uplift, str):
         _check_uplift(rule, columns)
     holds = columns.mask(condition)
@@ -217,14 +218,18 @@ def _check_rule(rule: Rule, actions: list[str]) -> None:
             raise InputError(
                 f"{_where(rule)}: there is no action {name}{hint}; there are {', '.join(actions)}"
             )
-    column = contradiction(parsed(_where(rule), rule.when))
+    _refuse_impossible(rule, parsed(_where(rule), rule.when))
+    if rule.unless:
+        parsed(f"{_where(rule)}, unless", rule.unless)
+
+
+def _refuse_impossible(rule: Rule, condition: Condition) -> None:
+    column = contradiction(condition)
     if column is not None:
         raise InputError(
             f"{_where(rule)}: nobody can fulfil '{rule.when}', for no {column} does; "
             f"mend what it says of {column}, or take the rule out"
         )
-    if rule.unless:
-        parsed(f"{_where(rule)}, unless", rule.unless)
 
 
 def _sorted(rules: tuple[Rule, ...]) -> list[Rule]:

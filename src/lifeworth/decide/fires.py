@@ -67,6 +67,20 @@ class Columns:
                     "compare it with a number"
                 )
 
+    def spelled_out(self, condition: Condition) -> Condition:
+        """Return a condition whose comparisons of words list the categories that fulfil them."""
+        match condition:
+            case All(parts=parts):
+                return All(tuple(self.spelled_out(part) for part in parts))
+            case Some(parts=parts):
+                return Some(tuple(self.spelled_out(part) for part in parts))
+            case Compare(column=name) if isinstance(self.frame[name].dtype, pd.CategoricalDtype):
+                words = self.words(name)
+                own = words.categories[_of_words(condition, words)]
+                return Compare(name, "in", tuple(str(word) for word in own))
+            case _:
+                return condition
+
     def known(self, where: str, name: str) -> None:
         """Refuse a column that is not there, and name the nearest."""
         if name not in self.frame:

@@ -98,7 +98,7 @@ def rerank(candidates: pd.DataFrame, penalties: Penalties, caps: ListCaps) -> pd
         If a column is missing, a number is not one, or a product is there twice in a visit.
     """
     frame = _checked(candidates, caps).sort_values(["visit_id", "product_id"], ignore_index=True)
-    frame = _with_worth(frame, penalties)
+    frame = with_worth(frame, penalties)
     rank, why = np.zeros(len(frame), dtype=np.int64), np.full(len(frame), "", dtype=object)
     score = frame["score_cents"].to_numpy(dtype=np.float64)
     empty = np.zeros(len(frame), dtype=np.bool_)
@@ -115,7 +115,8 @@ def rerank(candidates: pd.DataFrame, penalties: Penalties, caps: ListCaps) -> pd
     return frame.loc[order.index].reset_index(drop=True)
 
 
-def _with_worth(frame: pd.DataFrame, penalties: Penalties) -> pd.DataFrame:
+def with_worth(frame: pd.DataFrame, penalties: Penalties) -> pd.DataFrame:
+    """Return candidates with the terms of their worth and `score_cents`, as `rerank` has them."""
     p, m, r, cover = (frame[name].to_numpy(dtype=np.float64) for name in NUMBERS)
     th = Weights(
         penalties.alpha,

@@ -15,8 +15,9 @@ from lifeworth.report.grids import Cell, Grid
 from lifeworth.report.terminal import print_grid
 from lifeworth.report.wording import counted, money, share, significant
 from lifeworth.run.finished import card_of_chances
+from lifeworth.run.list_words import Sized
 from lifeworth.run.outputs import PRODUCTS
-from lifeworth.run.words import Names, Words
+from lifeworth.run.words import Names
 from lifeworth.tables.columns import read_columns
 from lifeworth.tables.errors import InputError
 
@@ -45,15 +46,13 @@ PRINTED = 12
 """Offers that are not shown and are printed with their reason."""
 
 
-class Offering(Words):
+class Offering(Sized):
     """What may be shown, to a visit or beside a cart."""
 
     products: str | None = Field(
         None, description="CSV or Parquet file of products, described below; none for the run's own"
     )
     delimiter: str = Field(",", min_length=1, max_length=1, description="of a CSV file")
-    size: int = Field(10, ge=1, description="most products of a list, or offers beside a cart")
-    per_category: int | None = Field(None, ge=1, description="most of a category")
 
 
 class CartWords(Offering):

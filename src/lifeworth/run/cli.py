@@ -36,6 +36,7 @@ VERBS = {
     "export": Verb("write the scores of a run as a bundle a shop can load", "lifeworth.run.export"),
     "target": Verb("choose whom to target with a costed action", "lifeworth.run.target"),
     "recommend": Verb("say what to show to each visit, within caps", "lifeworth.run.recommend"),
+    "replay": Verb("judge other lists by what random ones brought", "lifeworth.run.replay"),
     "assign": Verb("say who gets which offer, within a budget and limits", "lifeworth.run.assign"),
     "board": Verb("say who gets which action, by rules, and why", "lifeworth.run.board"),
     "score": Verb("put value, persona and actions of today's customers", "lifeworth.run.score"),

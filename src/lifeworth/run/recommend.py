@@ -9,7 +9,7 @@ from pydantic import Field
 from rich.console import Console
 from rich.text import Text
 
-from lifeworth.decide.explore import FLOOR, Exploration, explore
+from lifeworth.decide.explore import explore
 from lifeworth.decide.rerank import ListCaps, Penalties, rerank
 from lifeworth.decide.steering import sample, steer, values_of
 from lifeworth.report.page import write as write_page
@@ -18,6 +18,7 @@ from lifeworth.report.terminal import print_grid, print_path
 from lifeworth.report.wording import number
 from lifeworth.run.cart import CART, VERB, CartWords, offer
 from lifeworth.run.finished import card_of_chances, folder_of
+from lifeworth.run.list_words import Capped, Drawing, Penalising
 from lifeworth.run.outputs import PRODUCTS, RECOMMENDATIONS, WANTED
 from lifeworth.run.words import Numbers
 from lifeworth.tables.columns import read_columns
@@ -47,19 +48,13 @@ those to some visitors, and other penalties can be judged by what they bring.
 
 KNOWN = ("margin_cents", "return_rate", "stock_cover_days")
 
-PENALTIES = ("alpha", "beta", "stock_cover_days", "empty_cents", "return_cents")
+PENALTIES = tuple(Penalising.model_fields)
 
 
-class Arguments(CartWords):
+class Arguments(CartWords, Capped, Penalising, Drawing):
     """What to show, within which limits; to visits of the run, or beside one cart."""
 
     run: str = Field("latest", description="folder or run_id of a ranking's run, or the latest")
-    per_seller: int | None = Field(None, ge=1, description="most of a seller")
-    alpha: float = Field(0.5, ge=0, description="weight of low stock; raise it if stock runs out")
-    beta: float = Field(1.0, ge=0, description="weight of returns")
-    stock_cover_days: float = Field(7.0, gt=0, description="a cover below this is low")
-    empty_cents: float = Field(1_000.0, ge=0, description="penalty at a cover of 0, before alpha")
-    return_cents: float = Field(0.0, ge=0, description="cost of a return beyond the lost margin")
     visit: str | None = Field(None, description="print the list of this visit")
     out: str | None = Field(
         None,
@@ -72,10 +67,6 @@ class Arguments(CartWords):
     )
     values: Numbers = Field((), description="of that penalty, as in 0,0.5,1; none for some around")
     log: str | None = Field(None, description="file for lists drawn at random, with their chances")
-    temperature: float = Field(
-        5.0, ge=0, description="cents of worth that make a product e times as likely, in the log"
-    )
-    floor: float = Field(FLOOR, ge=0, lt=1, description="least chance of a product, in the log")
     salt: str | None = Field(None, min_length=1, description="text that draws the log")
     tracking_uri: str | None = Field(None, description="MLflow store that knows the run")
 
@@ -89,12 +80,7 @@ def main(arguments: Arguments) -> int:
     lists = _lists(folder)
     if arguments.visit is not None and arguments.out is None and arguments.log is None:
         lists = _one(lists, arguments.visit)
-    penalties = Penalties(**{name: getattr(arguments, name) for name in PENALTIES})
-    caps = ListCaps(
-        size=arguments.size,
-        per_category=arguments.per_category,
-        per_seller=arguments.per_seller,
-    )
+    penalties, caps = arguments.penalties(), arguments.caps()
     candidates = _with_products(lists, folder, arguments)
     found = rerank(candidates, penalties, caps)
     console = Console()
@@ -154,7 +140,7 @@ def _shown(
     now = getattr(arguments, arguments.steer)
     tried = {*(arguments.values or values_of(penalties, arguments.steer)), now}
     some = sample(candidates)
-    limits = {n: getattr(arguments, n) for n in ("size", "per_category", "per_seller")}
+    limits = {name: getattr(arguments, name) for name in Capped.model_fields}
     return Lists(
         found=found,
         steering=steer(some, penalties, caps, arguments.steer, sorted(tried)),
@@ -173,7 +159,7 @@ def _shown(
 
 def _explore(found: pd.DataFrame, caps: ListCaps, arguments: Arguments, console: Console) -> None:
     """Write lists drawn at random, and say by how much others can be weighed from them."""
-    how = Exploration(temperature=arguments.temperature, floor=arguments.floor)
+    how = arguments.exploration()
     log = explore(found, how, caps, str(arguments.salt))
     path = Path(str(arguments.log))
     _write(log, path, "log")

@@ -57,6 +57,8 @@ def _listed(text: object) -> object:
     return tuple(filter(None, map(str.strip, text.split(",")))) if isinstance(text, str) else text
 
 
+ANNOTATED = "__annotations__"
+
 Counts = Annotated[dict[str, NonNegativeInt], BeforeValidator(_named)]
 """Whole numbers by name, 0 or more: mail:1000,coupon:200."""
 
@@ -135,10 +137,12 @@ def _fields_at(kind: Any, path: list[str]) -> list[str]:
 
 
 def described(kind: type[Words]) -> str:
-    """Return one line per argument: name, default, meaning."""
+    """Return one line per argument: name, default, meaning; those of `kind` itself come first."""
     width = max(len(n) for n in kind.model_fields) + 5
     lines = []
-    for name, field in kind.model_fields.items():
+    own = dict.fromkeys(name for part in kind.__mro__ for name in vars(part).get(ANNOTATED, ()))
+    for name in (name for name in own if name in kind.model_fields):
+        field = kind.model_fields[name]
         default = "required" if field.is_required() else f"default {field.default}"
         lines.append(f"  {name + '=...':<{width}}{field.description} ({default})")
     return "\n".join(lines)

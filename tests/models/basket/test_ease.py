@@ -7,13 +7,14 @@ import scipy.sparse as sp
 
 from lifeworth.asof.baskets import Trails, catalogue, trails
 from lifeworth.evaluate.chances import calibration_error
-from lifeworth.models.basket import CartEase
-from lifeworth.models.basket.ease import hide_some
+from lifeworth.models.basket import Attach, CartEase
+from lifeworth.models.basket.curve import Later, hide_some
 from lifeworth.models.linear import weights_of
 from lifeworth.models.ranking import top
 from lifeworth.tables.errors import InputError
 
-RECIPE = CartEase(penalty=5.0, products=99, keep=99, held_out=0.3, hide=1, candidates=40)
+LATER = Later(held_out=0.3, hide=1, candidates=40)
+RECIPE = CartEase(penalty=5.0, products=99, keep=99, later=LATER)
 PRODUCTS, GROUPS = 40, 8
 
 
@@ -44,6 +45,11 @@ def fitted(learnt: Trails):
 
 
 @pytest.fixture(scope="module")
+def attached(learnt: Trails):
+    return Attach(prior=5.0, least=1, keep=99, later=LATER).fit(learnt, 0)
+
+
+@pytest.fixture(scope="module")
 def asked(learnt: Trails) -> tuple[Trails, sp.csr_array]:
     """Return new carts with one product hidden, and which one."""
     frame = carts(2, 3_000)
@@ -59,7 +65,9 @@ def asked(learnt: Trails) -> tuple[Trails, sp.csr_array]:
     ), hidden
 
 
-def test_chances_come_as_often_as_they_say_and_raw_scores_do_not(fitted, asked) -> None:
+@pytest.mark.parametrize("model", ["fitted", "attached"])
+def test_chances_come_as_often_as_they_say_and_raw_scores_do_not(model, asked, request) -> None:
+    fitted = request.getfixturevalue(model)
     trail, hidden = asked
     best = top(fitted.scores(trail, 5), 5)
     row = np.repeat(np.arange(trail.visits), 5)
@@ -71,6 +79,8 @@ def test_chances_come_as_often_as_they_say_and_raw_scores_do_not(fitted, asked) 
     noise = np.sqrt(came.mean() / (len(came) / 10))
     assert calibration_error(chance, came) < 3 * noise
     assert calibration_error(raw, came) > 6 * noise
+    found = best.product, top(fitted.raw(trail, 5), 5).product
+    np.testing.assert_array_equal(*found)
 
 
 def test_the_order_is_that_of_ease(fitted, learnt, asked) -> None:

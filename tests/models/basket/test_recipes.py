@@ -6,10 +6,13 @@ import pytest
 
 from lifeworth.asof.baskets import Trails, trails
 from lifeworth.models.basket import Attach, GpTopFreq, TifuKnn
+from lifeworth.models.basket.attach import baskets_of, last_basket
+from lifeworth.models.basket.curve import Later
 from lifeworth.models.basket.tifuknn import weights_of_nearest
 from lifeworth.models.ranker import Repeat
 from lifeworth.models.ranking import rank
 
+LATER = Later(held_out=0.3, hide=1, candidates=6)
 LETTERS = np.array(list("abcdef"))
 
 
@@ -115,18 +118,18 @@ def test_those_equally_far_share_the_last_places() -> None:
 
 def test_the_chance_to_attach_is_the_shrunken_share_of_baskets() -> None:
     learnt = customers(["ab", "ab"], ["ac", "b"], ["abd"])
-    model = Attach(prior=2.0, least=1, keep=6).fit(learnt, 0)
+    pairs = Attach(prior=2.0, least=1, keep=6, later=LATER)._pairs(baskets_of(learnt))
     share = np.array([4, 4, 1, 1]) / 5
-    said = model.scores(customers(["f", "a"]), 6).toarray()[0]
+    said = pairs.scored(last_basket(customers(["f", "a"])), 6).scores.toarray()[0]
     np.testing.assert_allclose(said[1:4], (np.array([3, 1, 1]) + 2 * share[1:]) / (4 + 2))
     assert said[0] == 0  # in the cart
-    both = model.scores(customers(["ab"]), 6).toarray()[0]
+    both = pairs.scored(last_basket(customers(["ab"])), 6).scores.toarray()[0]
     np.testing.assert_allclose(both[3], ((1 + 0.4) / 6 + (1 + 0.4) / 6) / 2)
     np.testing.assert_allclose(both[2], ((1 + 0.4) / 6 + 0.4 / 6) / 2)
 
 
 def test_a_pair_that_is_too_rare_says_nothing() -> None:
     learnt = customers(["ab", "ab"], ["ac", "b"], ["abd"])
-    model = Attach(prior=2.0, least=2, keep=6).fit(learnt, 0)
-    said = model.scores(customers(["a"]), 6).toarray()[0]
+    pairs = Attach(prior=2.0, least=2, keep=6, later=LATER)._pairs(baskets_of(learnt))
+    said = pairs.scored(last_basket(customers(["a"])), 6).scores.toarray()[0]
     np.testing.assert_allclose(said[2], 2 * 0.2 / 6)

@@ -8,7 +8,7 @@ import yaml
 from lifeworth.asof.baskets import Trails, catalogue, trails
 from lifeworth.evaluate.ranking import listed, places
 from lifeworth.models.ranker import Union
-from lifeworth.models.ranker.union import NAMES, Blend
+from lifeworth.models.ranker.union import Blend
 from lifeworth.models.ranking import parts
 from lifeworth.run.conf import conf_folder
 from lifeworth.run.config import build
@@ -81,7 +81,7 @@ def test_scores_are_chances(fitted: Blend, question) -> None:
 
 
 def test_its_weights_are_told(fitted: Blend) -> None:
-    assert [p.name for p in fitted.parameters()] == list(NAMES)
+    assert [p.name for p in fitted.parameters()] == list(fitted.names())
     assert fitted.log_likelihood()["choice"] < 0
     assert "went on with a candidate" in fitted.notes()[0]
 

@@ -3,7 +3,8 @@
 GpTopFreq  a customer's own products by frequency, then everybody's (Li et al. 2023)
 TifuKnn    frequencies that fade, and those of customers alike (Hu et al. 2020)
 Attach     products bought with those in the cart
-CartEase   EASE on carts, calibrated on later ones (Steck 2019)
+CartEase   EASE on carts (Steck 2019)
+curve      makes chances of the scores of these two, by later carts
 """
 
 from lifeworth.models.basket.attach import Attach

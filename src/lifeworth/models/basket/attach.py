@@ -6,16 +6,19 @@ import scipy.sparse as sp
 from pydantic import PositiveFloat, PositiveInt
 
 from lifeworth.asof.baskets import Trails
+from lifeworth.models.basket.curve import Curve, Later, Scored, learnt_curve, parted
 from lifeworth.models.core import Parameter, fitted, recipe
 from lifeworth.models.ranking import Sparse, best, shape_of, sparse
 
 
 @recipe
 class Attach:
-    """The mean, over the products in the cart, of the chance to be bought with them.
+    """The mean, over the products in the cart, of the chance to be bought with them, and a curve.
 
     The chance of a product i with j is (n_ij + prior p_i) / (n_j + prior): n_ij baskets hold both,
-    n_j hold j, and p_i is the share of baskets with i, towards which few baskets are shrunken.
+    n_j hold j, and p_i is the share of baskets with i, towards which few baskets are shrunken. That
+    is the chance to be in a basket that holds j. What is asked is that of being among the `hide`
+    products that a cart lacks before it is whole, so a curve makes one of the other.
 
     Attributes
     ----------
@@ -25,16 +28,28 @@ class Attach:
         Fewer baskets with both than this say nothing.
     keep
         Products kept for each one in a cart, the likeliest.
+    later
+        The later baskets, that teach the curve.
     """
 
     prior: PositiveFloat
     least: PositiveInt
     keep: PositiveInt
+    later: Later
 
     def fit(self, visits: Trails, seed: int) -> "Attached":
-        """Count pairs of products in a basket."""
-        del seed  # nothing is random
-        held = baskets_of(visits)
+        """Count pairs of products in the earlier baskets for the curve, then in all."""
+        baskets = baskets_of(visits)
+        carts = parted(baskets, self.later, seed)
+        scored = self._pairs(carts.early).scored(carts.shown, self.later.candidates)
+        return Attached(
+            recipe=self,
+            product_id=visits.product_id,
+            pairs=self._pairs(baskets),
+            curve=learnt_curve("basket_attach", scored, carts.hidden, self.later),
+        )
+
+    def _pairs(self, held: sp.csr_array) -> "Pairs":
         count = np.asarray(held.sum(axis=0)).ravel()
         share = count / max(len(held.indptr) - 1, 1)
         pairs = (held.T @ held).tocoo()
@@ -42,15 +57,9 @@ class Attach:
         j, i, n = pairs.row[both], pairs.col[both], pairs.data[both]
         excess = (n + self.prior * share[i]) / (count[j] + self.prior)
         excess -= self.prior * share[i] / (count[j] + self.prior)
-        shape = (visits.products, visits.products)
+        shape = (len(count), len(count))
         likely = best(sp.csr_array((excess, (j, i)), shape=shape), self.keep)
-        return Attached(
-            recipe=self,
-            product_id=visits.product_id,
-            excess=sparse(likely),
-            alone=self.prior / (count + self.prior),
-            share=share,
-        )
+        return Pairs(excess=sparse(likely), alone=self.prior / (count + self.prior), share=share)
 
 
 def baskets_of(visits: Trails) -> sp.csr_array:
@@ -63,8 +72,8 @@ def baskets_of(visits: Trails) -> sp.csr_array:
 
 
 @fitted
-class Attached:
-    """Chances to be bought with each product.
+class Pairs:
+    """Chances to be in a basket that holds a product.
 
     Attributes
     ----------
@@ -76,18 +85,15 @@ class Attached:
         p_i.
     """
 
-    recipe: Attach
-    product_id: np.ndarray
     excess: Sparse
     alone: np.ndarray
     share: np.ndarray
 
-    def scores(self, asked: Trails, k: int) -> sp.csr_array:
-        """Return the chance of each product that any of the cart speaks for, or that is popular.
+    def scored(self, cart: sp.csr_array, k: int) -> Scored:
+        """Return the mean of each product that any of the cart speaks for, or that is popular.
 
-        The cart is the last basket; what it holds is no candidate.
+        What a cart holds is no candidate.
         """
-        cart = last_basket(asked)
         size = np.maximum(np.asarray(cart.sum(axis=1)).ravel(), 1.0)
         mean = sp.csr_array(sp.diags_array(1.0 / size) @ cart)
         said = sp.csr_array(mean @ self.excess.array())
@@ -95,25 +101,47 @@ class Attached:
         base[np.diff(cart.indptr) == 0] = 1.0  # an empty cart: everybody's chances
         popular = np.lexsort((np.arange(len(self.share)), -self.share))
         head = popular[: k + int(size.max(initial=0.0))]
-        row = np.repeat(np.arange(asked.visits), len(head))
-        entries = np.full(len(row), 1e-300), (row, np.tile(head, asked.visits))
+        row = np.repeat(np.arange(shape_of(cart)[0]), len(head))
+        entries = np.full(len(row), 1e-300), (row, np.tile(head, shape_of(cart)[0]))
         found = sp.csr_array(said + sp.csr_array(entries, shape=cart.shape)).tocoo()
         chance = found.data + base[found.row] * self.share[found.col]
         free = ~inside(cart, found.row, found.col)
         entries = chance[free], (found.row[free], found.col[free])
-        return sp.csr_array(entries, shape=cart.shape)
+        rivals = np.asarray(said.sum(axis=1) - said.multiply(cart).sum(axis=1)).ravel()
+        return Scored(sp.csr_array(entries, shape=cart.shape), rivals, cart)
+
+
+@fitted
+class Attached:
+    """Pairs of products, and the curve."""
+
+    recipe: Attach
+    product_id: np.ndarray
+    pairs: Pairs
+    curve: Curve
+
+    def scores(self, asked: Trails, k: int) -> sp.csr_array:
+        """Return the chance of each product that any of the cart speaks for, or that is popular.
+
+        The cart is the last basket; what it holds is no candidate.
+        """
+        return self.curve.chances(self.pairs.scored(last_basket(asked), k))
+
+    def raw(self, asked: Trails, k: int) -> sp.csr_array:
+        """Return the mean chances to be in a basket with one product of the cart."""
+        return self.pairs.scored(last_basket(asked), k).scores
 
     def parameters(self) -> list[Parameter]:
-        """Return nothing: counts are no estimates."""
-        return []
+        """Return the weights of the curve; counts are no estimates."""
+        return self.curve.parameters()
 
     def log_likelihood(self) -> dict[str, float]:
-        """Return nothing."""
-        return {}
+        """Return that of the curve on later baskets."""
+        return {"curve": self.curve.fit_quality}
 
     def notes(self) -> tuple[str, ...]:
-        """Return how many pairs there are."""
-        return (f"{len(self.excess.data):,} pairs of products.",)
+        """Return what taught the curve, and how many pairs there are."""
+        return (self.curve.note(), f"{len(self.pairs.excess.data):,} pairs of products.")
 
 
 def last_basket(asked: Trails) -> sp.csr_array:

@@ -14,14 +14,14 @@ from lifeworth.models.choice import fit as fit_choice
 from lifeworth.models.core import Parameter, fitted, recipe
 from lifeworth.models.ranker.repeat import Repeat, Repeats
 from lifeworth.models.ranker.sequential_rules import Rules, SequentialRules
+from lifeworth.models.ranker.towers import Towers
 from lifeworth.models.ranker.vsknn import Neighbours, VsKnn
-from lifeworth.models.ranking import best, order_of, places_in_row, shape_of
+from lifeworth.models.ranking import Ranks, best, order_of, places_in_row, shape_of
 from lifeworth.tables.errors import InputError
 
 Numbers = Int[np.ndarray, " _"]
 Reals = Float[np.ndarray, " _"]
 
-SOURCES = ("vsknn", "rules", "repeat")
 MEANINGS = {
     "share": "log of its share of the scores that {} gives",
     "rank": "1 / (1 + its place by {})",
@@ -33,7 +33,6 @@ BESIDE = {
     "last": "whether it was touched last",
     "last_of_long": "the same, times the log of the visit's length",
 }
-NAMES = (*(f"{s}_{kind}" for s in SOURCES for kind in MEANINGS), *BESIDE)
 FEWEST = 50
 """Questions without which nothing is learnt."""
 
@@ -41,6 +40,8 @@ FEWEST = 50
 @recipe
 class Union:
     """What each retriever finds, ranked by weights learnt on the latest visits.
+
+    `union_towers.UnionWithTowers` has the two towers, too.
 
     The retrievers learn from the earlier visits, and are asked what the latest touch next, after
     beginnings drawn at random; the weights are those under which what came next is likeliest. Then
@@ -85,9 +86,8 @@ class Union:
         own = inside[row]
         start = np.append(np.flatnonzero(np.diff(row[own], prepend=-1)), own.sum())
         found = fit_choice(Choices(x[own], start, np.flatnonzero(chosen[own])), self.penalty)
-        whole = self._blend(visits, seed)
         return replace(
-            whole,
+            self._blend(visits, seed),
             beta=found.beta,
             error=found.error,
             inside=float(inside.mean()),
@@ -96,18 +96,26 @@ class Union:
 
     def _blend(self, visits: Trails, seed: int) -> "Blend":
         """Return the retrievers fitted, with weights of 0."""
-        return Blend(
-            recipe=self,
+        towers = self._towers(visits, seed)
+        made = Blend(
             product_id=visits.product_id,
+            candidates_each=self.candidates,
             neighbours=self.vsknn.fit(visits, seed),
             after=self.rules.fit(visits, seed),
             repeats=self.repeat.fit(visits, seed),
+            towers=towers,
             visits=np.diff(visits.matrix().tocsc().indptr).astype(np.int64),
-            beta=np.zeros(len(NAMES)),
-            error=np.zeros(len(NAMES)),
+            beta=np.zeros(0),
+            error=np.zeros(0),
             inside=1.0,
             fit_quality=0.0,
         )
+        none = np.zeros(len(made.names()))
+        return replace(made, beta=none, error=none)
+
+    def _towers(self, visits: Trails, seed: int) -> Towers | None:
+        """Return the two towers fitted; this union has none."""
+        del visits, seed
 
 
 def _held(visits: Trails, recipe: Union) -> int:
@@ -134,26 +142,48 @@ def _questions(visits: Trails, recipe: Union, seed: int) -> tuple[Trails, Number
 
 @fitted
 class Blend:
-    """The retrievers and the weights of their candidates' features (`NAMES`)."""
+    """The retrievers, candidates of each, and the weights of the features of these (`names`)."""
 
-    recipe: Union
     product_id: np.ndarray
+    candidates_each: int
     neighbours: Neighbours
     after: Rules
     repeats: Repeats
+    towers: Towers | None
     visits: Int[np.ndarray, " products"]
     beta: Float[np.ndarray, " features"]
     error: Float[np.ndarray, " features"]
     inside: float
     fit_quality: float
 
+    def retrievers(self) -> dict[str, Ranks]:
+        """Return the retrievers by name."""
+        found: dict[str, Ranks] = {
+            "vsknn": self.neighbours,
+            "rules": self.after,
+            "repeat": self.repeats,
+        }
+        return found if self.towers is None else found | {"towers": self.towers}
+
+    def names(self) -> dict[str, str]:
+        """Return the names of the features, and what each says."""
+        own = {
+            f"{name}_{kind}": text.format(name)
+            for name in self.retrievers()
+            for kind, text in MEANINGS.items()
+        }
+        return own | BESIDE
+
     def candidates(self, asked: Trails) -> tuple[Numbers, Numbers, Float[np.ndarray, "n features"]]:
         """Return visit and product of the candidates, and their features."""
-        k = self.recipe.candidates
-        told = [m.scores(asked, k) for m in (self.neighbours, self.after, self.repeats)]
-        lists = [best(scores, k) for scores in told]
-        one = [sp.csr_array((np.ones(s.nnz), s.indices, s.indptr), shape=s.shape) for s in lists]
-        found = sp.csr_array(one[0] + one[1] + one[2])
+        k = self.candidates_each
+        lists = [best(model.scores(asked, k), k) for model in self.retrievers().values()]
+        if self.towers is not None:
+            lists[-1] = _raised(lists[-1])
+        found = sp.csr_array((asked.visits, len(self.product_id)))
+        for s in lists:
+            found = found + sp.csr_array((np.ones(s.nnz), s.indices, s.indptr), shape=s.shape)
+        found = sp.csr_array(found)
         found.sort_indices()
         row = np.repeat(np.arange(asked.visits), np.diff(found.indptr))
         column = found.indices.astype(np.int64)
@@ -183,11 +213,10 @@ class Blend:
 
     def parameters(self) -> list[Parameter]:
         """Return the weights, with the standard errors of the conditional logit."""
-        meanings = [text.format(s) for s in SOURCES for text in MEANINGS.values()]
-        told = zip(NAMES, self.beta, self.error, [*meanings, *BESIDE.values()], strict=True)
+        told = zip(self.names().items(), self.beta, self.error, strict=True)
         return [
             Parameter(name, float(b), float(e), float(b - 1.96 * e), float(b + 1.96 * e), meaning)
-            for name, b, e, meaning in told
+            for (name, meaning), b, e in told
         ]
 
     def log_likelihood(self) -> dict[str, float]:
@@ -200,8 +229,17 @@ class Blend:
             f"Of held-out beginnings, {self.inside:.1%} went on with a candidate.".replace(
                 "%", " %"
             ),
-            *self.neighbours.notes(),
+            *(note for model in self.retrievers().values() for note in model.notes()),
         )
+
+
+def _raised(scores: sp.csr_array) -> sp.csr_array:
+    """Return the exponentials of scores that are logarithms, the largest of each row as 1."""
+    row = np.repeat(np.arange(shape_of(scores)[0]), np.diff(scores.indptr))
+    largest = np.full(shape_of(scores)[0], -np.inf)
+    np.maximum.at(largest, row, scores.data)
+    raised = np.exp(scores.data - largest[row])
+    return sp.csr_array((raised, scores.indices, scores.indptr), shape=scores.shape)
 
 
 def _features(scores: sp.csr_array, key: Numbers) -> list[Reals]:

@@ -1,0 +1,185 @@
+"""Lists drawn at random and what they brought: what other penalties would have brought."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+from rich.console import Console
+from rich.text import Text
+
+from lifeworth.decide.explore import Exploration
+from lifeworth.decide.replay import Policy, replay
+from lifeworth.decide.replay import Replayed as Read
+from lifeworth.decide.rerank import KEYS, NUMBERS, with_worth
+from lifeworth.evaluate.cascade import guess
+from lifeworth.evaluate.offpolicy import LEAST, judge, measured, shown, table
+from lifeworth.report.replayed import MEANINGS, Replayed, headline, replayed_grid
+from lifeworth.report.terminal import print_grid, print_path
+from lifeworth.run.list_words import Capped, Drawing, Penalising
+from lifeworth.tables.columns import Kind, read_columns
+from lifeworth.tables.errors import InputError
+
+VERB = "lifeworth replay"
+TARGET = "target_cents"
+FEATURES = ("score_cents", TARGET, "p_purchase")
+"""Columns of the candidates that the model of rewards knows."""
+
+EXAMPLES = """  lifeworth replay log=log.parquet candidates=shown.parquet outcomes=sold.csv alpha=2
+  lifeworth replay log=log.parquet candidates=shown.parquet outcomes=clicks.csv reward=clicks \\
+    beta=0 customers=visits.csv out=replayed.csv
+
+The log and the candidates are the files log= and out= of one call of lifeworth recommend. size,
+per_category, per_seller, temperature and floor are to be as they were there. alpha, beta,
+stock_cover_days, empty_cents and return_cents are those that are asked about, as recommend has
+them: what would lists have brought that are drawn so, or at target_temperature=? The file of
+outcomes has visit_id, product_id and what a product of the list brought in that visit (net_cents,
+unless reward= names another column); what is not in it brought 0. customers= says whose a visit
+is (visit_id, customer_id), where somebody has several.
+
+A target is judged by what was shown: one that is far from it has few customers behind its estimate,
+and below least= of them there is none."""
+
+
+class Arguments(Capped, Penalising, Drawing):
+    """A log, what it brought, and the lists that are asked about."""
+
+    log: str = Field(description="file of lists drawn at random, by recommend log=...")
+    candidates: str = Field(description="file of their candidates, by recommend out=...")
+    outcomes: str = Field(description="CSV or Parquet file of what products brought")
+    reward: str = Field("net_cents", description="its column of what is counted")
+    customers: str | None = Field(None, description="file of visit_id, customer_id")
+    target_temperature: float | None = Field(
+        None, ge=0, description="to be judged; none for that of the log"
+    )
+    least: float = Field(LEAST, ge=1, description="customers behind an estimate, at least")
+    out: str | None = Field(None, description="CSV file of the estimates")
+    delimiter: str = Field(",", min_length=1, max_length=1, description="of a CSV file")
+
+
+def main(arguments: Arguments) -> int:
+    """Judge the target by every estimator that can, and print what they say."""
+    console = Console()
+    candidates = _candidates(arguments)
+    log = _with_outcomes(arguments, console)
+    own = candidates["visit_id"].isin(log["visit_id"])
+    left = candidates.loc[~own, "visit_id"].nunique()
+    if left:
+        note = f"Note: {left:,} visits of the candidates have no list in the log and are left out."
+        console.print(Text(note, style="yellow"))
+    drawn, target = _policies(arguments)
+    found = replay(log, candidates[own], drawn, target, arguments.reward, FEATURES)
+    customer = _customers(arguments, found.visit_id)
+    judged = _judged(found, customer, arguments.least, console)
+    unit = " cents" if arguments.reward.endswith("_cents") else f" {arguments.reward}"
+    told = shown(found.lists).estimate(customer)
+    console.print(f"{headline(judged, told, unit)}.")
+    print_grid(replayed_grid(judged), console)
+    if arguments.out is not None:
+        path = Path(arguments.out)
+        _table(judged).to_csv(path, index=False)
+        print_path("Estimates", path, console)
+    return 0
+
+
+def _policies(arguments: Arguments) -> tuple[Policy, Policy]:
+    """Return how the lists were drawn, and how those asked about would be."""
+    caps, heat = arguments.caps(), arguments.target_temperature
+    other = arguments.temperature if heat is None else heat
+    return (
+        Policy(how=arguments.exploration(), caps=caps),
+        Policy(how=Exploration(temperature=other, floor=arguments.floor), caps=caps, score=TARGET),
+    )
+
+
+def _candidates(arguments: Arguments) -> pd.DataFrame:
+    """Return the candidates with their score, and the one that the target gives them."""
+    groups = [n for n in ("category", "seller") if getattr(arguments, f"per_{n}") is not None]
+    frame = read_columns(
+        Path(arguments.candidates),
+        {
+            **dict.fromkeys(("visit_id", "product_id", *groups), "text"),
+            **dict.fromkeys((*NUMBERS, "score_cents"), "number"),
+        },
+        {"stock_units": "number"},
+        once=KEYS,
+        delimiter=arguments.delimiter,
+    )
+    target = with_worth(frame, arguments.penalties())["score_cents"]
+    return frame.assign(**{TARGET: target})
+
+
+def _with_outcomes(arguments: Arguments, console: Console) -> pd.DataFrame:
+    """Return the log with what each of its products brought."""
+    given = {"delimiter": arguments.delimiter}
+    log = read_columns(
+        Path(arguments.log),
+        {**dict.fromkeys(KEYS, "text"), **dict.fromkeys(("place", "propensity"), "number")},
+        once=KEYS,
+        **given,
+    )
+    kinds = {**dict.fromkeys(KEYS, "text"), arguments.reward: "number"}
+    brought = read_columns(Path(arguments.outcomes), kinds, once=KEYS, **given)
+    pairs = [pd.MultiIndex.from_frame(frame[list(KEYS)]) for frame in (brought, log)]
+    strange = ~pairs[0].isin(pairs[1])
+    if strange.all():
+        first = brought.iloc[0]
+        raise InputError(
+            f"{VERB}: none of the {len(brought):,} outcomes is of a product that the log has in "
+            f"that visit, first '{first['product_id']}' of '{first['visit_id']}'; give outcomes by "
+            "the visit_id and product_id of the log"
+        )
+    if strange.any():
+        note = (
+            f"Note: {int(strange.sum()):,} of {len(brought):,} outcomes are of products that the "
+            "log did not show in that visit, and count as nothing."
+        )
+        console.print(Text(note, style="yellow"))
+    both = log.merge(brought[~strange], on=list(KEYS), how="left", validate="one_to_one")
+    return both.fillna({arguments.reward: 0.0})
+
+
+def _customers(arguments: Arguments, visit_id: np.ndarray) -> np.ndarray | None:
+    """Return whose each visit is, or None if every visit is a customer of its own."""
+    if arguments.customers is None:
+        return None
+    path = Path(arguments.customers)
+    kinds: dict[str, Kind] = dict.fromkeys(("visit_id", "customer_id"), "text")
+    frame = read_columns(path, kinds, once=["visit_id"], delimiter=arguments.delimiter)
+    own = frame.set_index("visit_id")["customer_id"].reindex(visit_id)
+    if own.isna().any():
+        first = own.index[own.isna()][0]
+        raise InputError(
+            f"{VERB}: {path.name} says of {int(own.isna().sum()):,} of {len(own):,} visits not "
+            f"whose they are, first '{first}'; add them"
+        )
+    return own.to_numpy()
+
+
+def _judged(
+    found: Read, customer: np.ndarray | None, least: float, console: Console
+) -> list[Replayed]:
+    """Return what the estimators say; why others say nothing is printed."""
+    sides = found.lists, found.target
+    learnt = guess(found.lists, found.described, customer)
+    told, refused = [], []
+    for name in MEANINGS:
+        try:
+            one = judge(name, *sides, guess=learnt, customer=customer, least=least)
+        except InputError as error:
+            refused.append(str(error))
+            continue
+        gain = measured(name, *sides, learnt) - shown(found.lists)
+        told.append(Replayed(judged=one, gain=gain.estimate(customer)))
+    if not told:
+        raise InputError(refused[0])
+    for why in refused:
+        console.print(Text(f"No {why}.", style="dim"))
+    return told
+
+
+def _table(judged: list[Replayed]) -> pd.DataFrame:
+    gains = [(one.gain.value, *one.gain.interval()) for one in judged]
+    columns = pd.Index(["gain", "gain_low", "gain_high"])
+    whole = table([one.judged for one in judged])
+    return pd.concat([whole, pd.DataFrame(gains, columns=columns)], axis=1)

@@ -1,0 +1,130 @@
+"""`lifeworth replay`: random lists and what they brought, against known values."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lifeworth.run.cli import main
+
+VISITS = 4_000
+CHANCE = np.array([0.40, 0.30, 0.20])
+MARGIN = np.array([100.0, 200.0, 300.0])
+RETURNS = np.array([0.1, 0.5, 0.0])
+SCORE = CHANCE * MARGIN * (1 - RETURNS)
+"""Worth of the products by the penalties in use: 36, 30 and 60 cents."""
+
+PLAIN = CHANCE * MARGIN
+"""The same without the penalty of returns, which is what a product really brings here."""
+
+FLOOR, TEMPERATURE = 0.05, 20.0
+
+
+def drawn(score: np.ndarray, temperature: float = TEMPERATURE) -> np.ndarray:
+    """Return the chance of each product in a list of one."""
+    size = np.exp((score - score.max()) / temperature)
+    return FLOOR + (1 - len(score) * FLOOR) * size / size.sum()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a run, the log and the candidates of recommend, and what was sold."""
+    home = tmp_path_factory.mktemp("replay")
+    visit = np.repeat([f"v{i:05d}" for i in range(VISITS)], 3)
+    lists = pd.DataFrame({"visit_id": visit, "rank": np.tile([1, 2, 3], VISITS),
+                          "product_id": np.tile(["a", "b", "c"], VISITS),
+                          "score": np.tile(CHANCE, VISITS)})  # fmt: skip
+    lists = lists.sort_values(["visit_id", "score"], ascending=[True, False])
+    lists.to_parquet(home / "recommendations.parquet", index=False)
+    (home / "scorecard.json").write_text(json.dumps({"model": "m", "score_is": "chance"}))
+    pd.DataFrame({"product_id": ["a", "b", "c"], "margin_cents": MARGIN, "return_rate": RETURNS,
+                  "stock_cover_days": 30}).to_csv(home / "products.csv", index=False)  # fmt: skip
+    words = [f"run={home}", f"products={home / 'products.csv'}", f"out={home / 'shown.parquet'}"]
+    words += [f"log={home / 'log.parquet'}", "salt=s", "size=1", f"floor={FLOOR}"]
+    assert main(["recommend", *words, f"temperature={TEMPERATURE}"]) == 0
+    log = pd.read_parquet(home / "log.parquet")
+    at = log["product_id"].map({"a": 0, "b": 1, "c": 2}).to_numpy()
+    bought = np.random.default_rng(1).random(len(log)) < CHANCE[at]
+    sold = log.loc[bought, ["visit_id", "product_id"]].assign(net_cents=MARGIN[at[bought]])
+    sold.to_csv(home / "sold.csv", index=False)
+    return home
+
+
+def replayed(folder: Path, *words: str, outcomes: str = "sold.csv") -> int:
+    given = {word.partition("=")[0] for word in words}
+    own = {"log": folder / "log.parquet", "candidates": folder / "shown.parquet", "size": 1,
+           "outcomes": folder / outcomes, "floor": FLOOR, "temperature": TEMPERATURE}  # fmt: skip
+    return main(["replay", *words, *(f"{n}={v}" for n, v in own.items() if n not in given)])
+
+
+@pytest.mark.parametrize(
+    ("words", "target"),
+    [
+        (["beta=0"], drawn(PLAIN)),
+        (["target_temperature=5"], drawn(SCORE, 5.0)),
+        ([], drawn(SCORE)),
+    ],
+)
+def test_estimates_are_those_of_lists_of_known_value(
+    folder, capsys, monkeypatch, words, target
+) -> None:
+    """Within 4 standard errors; the gain too, whose error is smaller than that of the value."""
+    monkeypatch.setenv("COLUMNS", "160")
+    out = folder / "replayed.csv"
+    assert replayed(folder, *words, f"out={out}") == 0
+    found = pd.read_csv(out).set_index("estimator")
+    assert set(found.index) == {"cascade_dr", "cascade_ips", "snips", "ips"}
+    truth, shown = target @ PLAIN, drawn(SCORE) @ PLAIN
+    assert (abs(found["value"] - truth) < 4 * found["error"]).all()
+    half = (found["gain_high"] - found["gain_low"]) / 2
+    assert (abs(found["gain"] - (truth - shown)) <= 4 / 1.645 * half + 1e-9).all()
+    assert found.loc["cascade_dr", "error"] < 0.05 * truth
+    told = capsys.readouterr().out
+    assert "a visit, those that were shown brought" in told
+    assert ("they are" in told) == (words != [])
+
+
+def test_visits_of_one_customer_are_taken_together(folder: Path) -> None:
+    """Each pair of visits is one customer's: fewer stand behind the estimate."""
+    out, customers = folder / "o.csv", folder / "customers.csv"
+    visits = [f"v{i:05d}" for i in range(VISITS)]
+    whose = pd.DataFrame({"visit_id": visits, "customer_id": np.arange(VISITS) // 2})
+    whose.to_csv(customers, index=False)
+    behind = []
+    for words in ([], [f"customers={customers}"]):
+        assert replayed(folder, "beta=0", f"out={out}", *words) == 0
+        behind.append(pd.read_csv(out)["effective"].min())
+    assert behind[1] < 0.6 * behind[0]
+    whose.iloc[1:].to_csv(customers, index=False)
+    assert replayed(folder, f"customers={customers}") == 2
+
+
+def test_outcomes_of_what_was_not_shown_count_as_nothing(folder: Path, capsys) -> None:
+    sold = pd.read_csv(folder / "sold.csv")
+    more = pd.DataFrame({"visit_id": ["v00000"], "product_id": ["zzz"], "net_cents": [1e9]})
+    pd.concat([sold, more]).to_csv(folder / "more.csv", index=False)
+    assert replayed(folder, outcomes="more.csv") == 0
+    assert "1 of" in capsys.readouterr().out
+    more.to_csv(folder / "none.csv", index=False)
+    assert replayed(folder, outcomes="none.csv") == 2
+    assert "none of the 1 outcomes is of a product that the log has" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("temperature=30", "propensity"),
+        ("target_temperature=0.1", "it takes 4,000"),
+        ("reward=clicks", "clicks"),
+        ("size=2", "log"),
+        ("log=nowhere.parquet", "there is no such file"),
+        ("outcomes=nowhere.csv", "there is no such file"),
+        ("floor=2", "floor"),
+    ],
+)
+def test_what_cannot_be_replayed_is_told(folder: Path, capsys, word: str, says: str) -> None:
+    more = ["least=4000"] if "target" in word else []
+    assert replayed(folder, word, *more) == 2
+    assert says in capsys.readouterr().err
