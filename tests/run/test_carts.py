@@ -190,6 +190,16 @@ def test_what_is_not_shown_says_why(recommend, products, tmp_path: Path) -> None
         assert reason in said
 
 
+def test_what_may_not_be_offered_takes_no_place(recommend, products, tmp_path: Path) -> None:
+    out, path = tmp_path / "offers.parquet", tmp_path / "products.csv"
+    recommend(*CART, f"out={out}")
+    low = pd.read_parquet(out).sort_values("p_attach")["product_id"].head(3).tolist()
+    products[products["product_id"].isin([*low, "22423", "22720"])].to_csv(path, index=False)
+    status, _ = recommend(*CART, f"products={path}", "candidates=1", f"out={out}")
+    assert status == 0
+    assert pd.read_parquet(out)["product_id"].tolist() == [low[-1]]
+
+
 def test_a_guardrail_that_does_not_hold_shows_nothing(recommend) -> None:
     status, said = recommend("cart=22423,22720", "distraction=0.5")
     assert status == 0

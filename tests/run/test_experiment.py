@@ -92,6 +92,7 @@ def test_the_adjusted_difference_is_lins_and_says_what_it_saved():
 def test_a_ratio_is_of_sums_with_the_variance_of_the_delta_method():
     assert analyse("outcome=margin", "denominator=orders", SHARES) == 0
     row = found().set_index("arm").loc["coupon"]
+    assert row["outcome"] == "margin per orders"
     parts = []
     for y, x in zip(groups("margin", "coupon"), groups("orders", "coupon"), strict=True):
         ratio = y.sum() / x.sum()

@@ -60,6 +60,10 @@ class Question:
     first: int = 100
     ordered: bool = False
 
+    def called(self, outcome: str) -> str:
+        """Return what is read of an outcome: itself, or what it is per."""
+        return outcome if self.denominator is None else f"{outcome} per {self.denominator}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
@@ -198,7 +202,8 @@ def _row(pair: _Pair, name: str, what: tuple[str, bool], asked: Question) -> dic
     outcome, adjusted = what
     found = pair.compared(outcome, asked, adjusted=adjusted)
     ends = _always(found, pair, asked)
-    return {"outcome": outcome, "arm": pair.arm, "way": name, **found._asdict(), **ends}
+    own = {"outcome": asked.called(outcome), "arm": pair.arm, "way": name}
+    return {**own, **found._asdict(), **ends}
 
 
 def _always(found: Difference, pair: _Pair, asked: Question) -> dict[str, float]:
@@ -222,8 +227,8 @@ def _looks(pair: _Pair, asked: Question) -> list[dict[str, object]]:
             found = then.compared(outcome, asked, adjusted=bool(asked.covariates))
             seen = peek(found, plan)
             rows.append({
-                "outcome": outcome, "arm": pair.arm, "customers": int(at), "effect": found.effect,
-                "low": found.low, "high": found.high,
+                "outcome": asked.called(outcome), "arm": pair.arm, "customers": int(at),
+                "effect": found.effect, "low": found.low, "high": found.high,
                 "always_low": seen.low, "always_high": seen.high,
             })  # fmt: skip
     return rows

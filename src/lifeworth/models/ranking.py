@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol, cast, runtime_checkable
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from lifeworth.asof.baskets import Trails, refuse_other_catalogue
 from lifeworth.models.core import Told, fitted
@@ -182,8 +182,19 @@ def unseen(scores: sp.csr_array, asked: Trails) -> sp.csr_array:
     return sp.csr_array(entries, shape=shape_of(scores))
 
 
-def rank(model: Ranks, asked: Trails, k: int) -> Ranking:
-    """Return the `k` best products of each visit."""
-    found = [top(scores, k) for _, scores in parts(model, asked, k)]
+def rank(
+    model: Ranks, asked: Trails, k: int, allowed: Bool[np.ndarray, " products"] | None = None
+) -> Ranking:
+    """Return the `k` best products of each visit, of those allowed, which alone take a place."""
+    fine = np.ones(len(model.product_id), dtype=np.bool_) if allowed is None else allowed
+    more = k + int((~fine).sum())
+    found = [top(_within(scores, fine), k) for _, scores in parts(model, asked, more)]
     whole = Top(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
     return ranking(asked.visit_id, model.product_id, whole)
+
+
+def _within(scores: sp.csr_array, allowed: Bool[np.ndarray, " products"]) -> sp.csr_array:
+    kept = scores.tocoo()
+    fine = allowed[kept.col]
+    entries = kept.data[fine], (kept.row[fine], kept.col[fine])
+    return sp.csr_array(entries, shape=scores.shape)

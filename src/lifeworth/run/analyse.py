@@ -73,7 +73,8 @@ def main(arguments: Arguments) -> int:
     out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(_results(reading), indent=2) + "\n"
     (out / "results.json").write_text(text, encoding="utf-8")
-    outcomes, covariates = list(arguments.outcome), list(arguments.covariates)
+    outcomes = [asked.called(name) for name in arguments.outcome]
+    covariates = list(arguments.covariates)
     shown = document(reading, outcomes, covariates, _facts(arguments))
     _tell(reading, outcomes[0], write(shown, out / PAGE))
     return 2 if reading.ratio.mismatch else 0

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from pydantic import Field
 from rich.console import Console
@@ -98,19 +99,13 @@ def offer(folder: Path, words: CartWords) -> pd.DataFrame:
             "name each once, the hero among them"
         )
     console = Console()
-    chances = _chances(load(folder / "fitted"), words, console)
     products = _products(folder, words)
+    chances = _chances(load(folder / "fitted"), products, words, console)
     if words.products is None and card["value_is"] == "revenue":
         note = "Note: costs are not known, so what products bring is revenue, not margin."
         console.print(Text(note, style="yellow"))
     own = products[products["product_id"].isin(words.cart)]
     offers = chances.merge(products, on="product_id", validate="one_to_one")
-    if offers.empty:
-        raise InputError(
-            f"{VERB}: none of {len(chances):,} candidates, first "
-            f"'{chances['product_id'].iloc[0]}', is among the products; add what "
-            "may be offered to products="
-        )
     rules = CartRules(
         size=words.size,
         per_category=words.per_category,
@@ -123,8 +118,10 @@ def offer(folder: Path, words: CartWords) -> pd.DataFrame:
     return found.frame
 
 
-def _chances(fitted: Ranks, words: CartWords, console: Console) -> pd.DataFrame:
-    """Return product_id and p_attach of the likeliest products for the cart."""
+def _chances(
+    fitted: Ranks, products: pd.DataFrame, words: CartWords, console: Console
+) -> pd.DataFrame:
+    """Return product_id and p_attach of the likeliest products for the cart, of those given."""
     learnt = set(fitted.product_id.tolist())
     known = [p for p in words.cart if p in learnt]
     strange = [p for p in words.cart if p not in known]
@@ -138,8 +135,14 @@ def _chances(fitted: Ranks, words: CartWords, console: Console) -> pd.DataFrame:
         console.print(Text(f"Note: the run's model does not know {told}.", style="yellow"))
     rows = {"visit_id": "cart", "place": 0, "product_id": known, "kind": "buy"}
     asked = trails(pd.DataFrame(rows), fitted.product_id)
-    lists = rank(fitted, asked, words.candidates).frame
-    lists = lists[~lists["product_id"].isin(words.cart)]
+    offered = set(products["product_id"]) - set(words.cart)
+    lists = rank(fitted, asked, words.candidates, np.isin(fitted.product_id, list(offered))).frame
+    if lists.empty:
+        raise InputError(
+            f"{VERB}: the run's model has no chance for any of the {len(offered):,} products that "
+            f"may be offered; it learnt {len(fitted.product_id):,}, such as "
+            f"'{fitted.product_id[0]}': add what may be offered to products="
+        )
     return lists[["product_id", "score"]].rename(columns={"score": "p_attach"})
 
 
