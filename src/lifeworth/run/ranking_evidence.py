@@ -73,7 +73,7 @@ def evidence(
 
 def _unit(visits: Visits, config: RunConfig) -> str:
     """Say what a visit is, and what of it is wanted."""
-    if visits.products is None:
+    if visits.products is None or visits.unit == "session":
         return visits.unit
     wanted = {
         "cart": f"{config.ranking.hide} of its products, hidden, are wanted",

@@ -131,12 +131,16 @@ def question_of(visits: Visits, rules: RankingRules) -> Question:
         product=wanted["product"].to_numpy(dtype=np.int64),
         value=value,
         cluster=visits.clusters.loc[ids].to_numpy(),
-        money=None if visits.products is None else _money(visits.products, products),
+        money=_money(visits.products, products),
         new=(rules.seen or ("leave_out" if own_carts else "keep")) == "leave_out",
     )
 
 
-def _money(known: pd.DataFrame, product_id: np.ndarray) -> Float[np.ndarray, " products"]:
+def _money(
+    known: pd.DataFrame | None, product_id: np.ndarray
+) -> Float[np.ndarray, " products"] | None:
+    if known is None or "margin_cents" not in known:
+        return None
     cents = known.set_index("product_id")["margin_cents"].reindex(product_id.astype(object))
     return cents.fillna(0.0).to_numpy(dtype=np.float64)
 

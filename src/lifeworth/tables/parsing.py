@@ -8,11 +8,15 @@ import ibis.expr.types as ir
 from lifeworth.tables.faults import Rule
 from lifeworth.tables.money import to_cents, whole
 
-Kind = Literal["text", "time", "number", "count", "money", "cents", "truth"]
-"""What the values of a column are; money in the file's unit, cents already in cents."""
+Kind = Literal["text", "time", "milliseconds", "number", "count", "money", "cents", "truth"]
+"""What the values of a column are; money in the file's unit, cents already in cents; milliseconds
+since 1970, by UTC."""
 
 MOST = 9e9
 """Numbers beyond are taken for faults; below, money is exact to six decimal places."""
+
+LAST_MILLISECOND = 4_102_444_800_000
+"""Of 2099; milliseconds beyond are taken for faults."""
 
 YES = ("true", "t", "yes", "y", "1")
 NO = ("false", "f", "no", "n", "0")
@@ -20,6 +24,7 @@ NO = ("false", "f", "no", "n", "0")
 WANTED = {
     "text": "text",
     "time": "a date",
+    "milliseconds": "a time in milliseconds since 1970",
     "number": "a number",
     "count": "a whole number",
     "money": "an amount of money",
@@ -54,6 +59,9 @@ def parsed(column: ir.Column, kind: Kind, date_format: str | None = None) -> ir.
             return _time(column, date_format)
         case "truth":
             return _truth(column)
+        case "milliseconds":
+            moment = column.try_cast("int64")
+            return moment.between(0, LAST_MILLISECOND).ifelse(moment, None)
         case _:
             return _amount(_number(column), kind)
 

@@ -8,6 +8,7 @@ from lifeworth.tables.sources.hillstrom import Hillstrom
 from lifeworth.tables.sources.online_retail import OnlineRetail
 from lifeworth.tables.sources.online_retail_ii import OnlineRetailII
 from lifeworth.tables.sources.retailrocket import Retailrocket
+from lifeworth.tables.sources.retailrocket_events import RetailrocketEvents
 from lifeworth.tables.sources.shape import Source
 from lifeworth.tables.sources.simulated import Simulated
 from lifeworth.tables.sources.simulated_campaign import SimulatedCampaign
@@ -37,8 +38,11 @@ CAMPAIGNS: dict[
 }
 """Sources of randomised campaigns, whose `load` returns a `tables.campaign.Campaign`."""
 
-VISITS: dict[str, type[Retailrocket] | type[SimulatedCatalogue] | type[Tafeng]] = {
+VISITS: dict[
+    str, type[Retailrocket] | type[RetailrocketEvents] | type[SimulatedCatalogue] | type[Tafeng]
+] = {
     "retailrocket": Retailrocket,
+    "retailrocket_events": RetailrocketEvents,
     "simulated_catalogue": SimulatedCatalogue,
     "tafeng": Tafeng,
 }

@@ -80,7 +80,8 @@ def _read(about: About, folder: str | None, stem: str, fields: dict[str, Field])
     return typed(f"{about.name}/{stem}", raw, fields).to_pandas()
 
 
-def _product(items: pd.Series) -> pd.Series:
+def product_ids(items: pd.Series) -> pd.Series:
+    """Return ids that sort as the numbers do."""
     return items.astype("int64").astype(str).str.zfill(WIDTH)
 
 
@@ -90,7 +91,7 @@ def _sessions(folder: str | None) -> Visits:
         {
             "visit_id": events["session"].astype(str).to_numpy(),
             "place": events["pos"].to_numpy(),
-            "product_id": _product(events["item"]).to_numpy(),
+            "product_id": product_ids(events["item"]).to_numpy(),
             "kind": "view",
         }
     )
@@ -103,11 +104,11 @@ def _sessions(folder: str | None) -> Visits:
         {
             "visit_id": ids.repeat(lengths).to_numpy(),
             "place": np.concatenate([np.arange(n) for n in lengths]),
-            "product_id": _product(pd.Series(np.concatenate(prefixes))).to_numpy(),
+            "product_id": product_ids(pd.Series(np.concatenate(prefixes))).to_numpy(),
             "kind": "view",
         }
     )
-    wanted = pd.DataFrame({"visit_id": ids, "product_id": _product(tests["target"])})
+    wanted = pd.DataFrame({"visit_id": ids, "product_id": product_ids(tests["target"])})
     clusters = pd.Series(_same_session(prefixes), index=ids)
     return checked_visits(
         Visits(
@@ -142,13 +143,13 @@ def _customers(folder: str | None) -> Visits:
     buys = _read(CUSTOMERS, folder, "test_buy", BUYS)
     train = pd.DataFrame(
         {
-            "visit_id": _product(acts["user"]).to_numpy(),
+            "visit_id": product_ids(acts["user"]).to_numpy(),
             "place": acts.groupby("user").cumcount().to_numpy(),
-            "product_id": _product(acts["item"]).to_numpy(),
+            "product_id": product_ids(acts["item"]).to_numpy(),
             "kind": acts["kind"].to_numpy(),
         }
     )
-    bought = _product(buys["user"]), _product(buys["item"])
+    bought = product_ids(buys["user"]), product_ids(buys["item"])
     wanted = pd.DataFrame(dict(zip(("visit_id", "product_id"), bought, strict=True)))
     known = wanted[wanted["visit_id"].isin(train["visit_id"])].reset_index(drop=True)
     asked = train[train["visit_id"].isin(known["visit_id"])]

@@ -1,0 +1,138 @@
+"""RetailRocket's raw log: sessions by a plain loop, a cut by date, categories as of then."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lifeworth.run.cli import main
+from lifeworth.tables.errors import InputError
+from lifeworth.tables.sources import RetailrocketEvents
+
+DAY, MINUTE = 86_400_000, 60_000
+START = 1_430_438_400_000
+"""2015-05-01."""
+
+
+@pytest.fixture(scope="module")
+def log() -> pd.DataFrame:
+    """Return a month of 60 visitors, who walk along a ring of 12 products and buy a few."""
+    rng = np.random.default_rng(2)
+    rows = []
+    for visitor in range(60):
+        for day in np.flatnonzero(rng.random(30) < 0.3):
+            at = START + int(day) * DAY + int(rng.integers(20 * 60)) * MINUTE
+            item = int(rng.integers(12))
+            for _ in range(int(rng.integers(1, 7))):
+                rows.append((at, visitor, "view", item, None))
+                if rng.random() < 0.1:
+                    rows.append((at + 1, visitor, "addtocart", item, None))
+                    rows.append((at + 2, visitor, "transaction", item, len(rows)))
+                at += int(rng.choice([2, 29, 31, 90])) * MINUTE
+                item = (item + int(rng.integers(0, 3))) % 12
+    columns = ["timestamp", "visitorid", "event", "itemid", "transactionid"]
+    return pd.DataFrame(rows, columns=columns).sample(frac=1, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def folder(log: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("raw")
+    log.to_csv(home / "events.csv", index=False)
+    return home
+
+
+def walked(log: pd.DataFrame, minutes: float = 30.0) -> list[list[tuple[int, int]]]:
+    """Return sessions as lists of (at, item), by a loop."""
+    found = []
+    for _, own in log[log["event"] == "view"].groupby("visitorid"):
+        last = None
+        for at, item in sorted(zip(own["timestamp"], own["itemid"], strict=True)):
+            if last is None or at - last > minutes * MINUTE:
+                found.append([])
+            found[-1].append((at, item))
+            last = at
+    return found
+
+
+def test_sessions_are_those_of_a_loop(folder: Path, log: pd.DataFrame) -> None:
+    visits = RetailrocketEvents(folder=str(folder), days=7, least=1).load()
+    cutoff = START + 23 * DAY
+    assert visits.cutoff == "2015-05-24"
+    sessions = [s for s in walked(log) if len(s) > 1]
+    early = [s for s in sessions if s[-1][0] < cutoff]
+    late = [s for s in sessions if s[0][0] >= cutoff]
+    told = visits.train.groupby("visit_id", sort=False)["product_id"].agg(list)
+    ends = sorted(early, key=lambda s: s[-1][0])
+    assert sorted(map(str, told)) == sorted(str([f"{i:06d}" for _, i in s]) for s in early)
+    assert [len(s) for s in told.tail(5)] == [len(s) for s in ends[-5:]]
+    beginnings = [(s[:n], s[n][1]) for s in late for n in range(1, len(s))]
+    asked = visits.asked.groupby("visit_id")["product_id"].agg(tuple)
+    wanted = visits.wanted.set_index("visit_id")["product_id"]
+    said = sorted(zip(asked.loc[wanted.index], wanted, strict=True))
+    assert said == sorted((tuple(f"{i:06d}" for _, i in b), f"{w:06d}") for b, w in beginnings)
+
+
+def test_products_that_are_rare_are_not_learnt_and_still_wanted(folder: Path, log) -> None:
+    rare = pd.DataFrame({"timestamp": START + 29 * DAY + np.arange(3), "visitorid": 99,
+                         "event": "view", "itemid": [1, 777, 2]})  # fmt: skip
+    home = folder / "rare"
+    home.mkdir()
+    pd.concat([log, rare]).to_csv(home / "events.csv", index=False)
+    visits = RetailrocketEvents(folder=str(home), days=7).load()
+    assert "000777" not in set(visits.train["product_id"])
+    assert "000777" in set(visits.wanted["product_id"])
+    assert visits.clusters.nunique() < len(visits.clusters)
+    assert len(set(visits.clusters.loc[[v for v in visits.asked_ids if "99-" in v]])) == 1
+
+
+def test_products_are_as_of_the_cut_off(folder: Path, log) -> None:
+    home = folder / "products"
+    home.mkdir()
+    log.to_csv(home / "events.csv", index=False)
+    rows = [
+        (START, 1, "categoryid", "10"),
+        (START + 5 * DAY, 1, "categoryid", "20"),
+        (START + 28 * DAY, 1, "categoryid", "30"),
+        (START, 1, "available", "0"),
+        (START + 2 * DAY, 1, "available", "1"),
+        (START, 1, "790", "n5.000"),
+        (START, 2, "available", "0"),
+    ]
+    columns = ["timestamp", "itemid", "property", "value"]
+    pd.DataFrame(rows[:4], columns=columns).to_csv(home / "item_properties_part1.csv", index=False)
+    pd.DataFrame(rows[4:], columns=columns).to_csv(home / "item_properties_part2.csv", index=False)
+    tree = pd.DataFrame({"categoryid": ["20", "5", "1"], "parentid": ["5", "1", None]})
+    tree.to_csv(home / "category_tree.csv", index=False)
+    products = RetailrocketEvents(folder=str(home), days=7).load().products
+    assert products is not None
+    assert products.to_dict("records") == [
+        {"product_id": "000001", "category": "20", "department": "1", "available": True},
+        {"product_id": "000002", "category": "", "department": "", "available": False},
+    ]
+    tree.assign(parentid=["5", "20", None]).to_csv(home / "category_tree.csv", index=False)
+    with pytest.raises(InputError, match="category 20 is above itself"):
+        RetailrocketEvents(folder=str(home)).load()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda f: f.assign(event="look"), "event is 'look' somewhere"),
+        (lambda f: f.drop(columns="itemid"), "itemid"),
+        (lambda f: f.assign(timestamp="May"), "timestamp"),
+        (lambda f: f[f["timestamp"] > START + 26 * DAY], "0 sessions to learn from"),
+    ],
+)
+def test_what_is_wrong_with_the_log_is_told(log, tmp_path, change, says) -> None:
+    change(log).to_csv(tmp_path / "events.csv", index=False)
+    with pytest.raises(InputError, match=says):
+        RetailrocketEvents(folder=str(tmp_path)).load()
+
+
+def test_a_run_ranks_for_the_raw_log(folder: Path, tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["data=retailrocket_events", f"data.folder={folder}", "model=ranker_sequential_rules"]
+    assert main(["run", *words, "ranking.at=3"]) in (0, 2)
+    told = capsys.readouterr()
+    assert "of lists of 3 hold what came next" in told.out, told.err
