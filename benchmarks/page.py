@@ -19,7 +19,7 @@ OPENING = """# Benchmarks
 
 A claim is a file in `benchmarks/`; its figures, with machine, versions and commit, are in
 `benchmarks/results/`. `python -m benchmarks fit --help` says what a claim takes: sizes, seeds,
-repeats. It needs the extras cdnow, deep, dev and ranker (`scripts/setup cdnow deep dev ranker`).
+repeats. All of them need `scripts/setup cdnow deep dev personas ranker uplift`.
 
 Every side runs in a process of its own, on the same files, in turns with the others; figures are
 medians of the runs. CPU-s is user and system time of all threads. "process" is all of it:
@@ -29,8 +29,8 @@ the start is in the results."""
 
 ORDER = (
     "summary", "fit", "score", "pareto", "posterior", "posterior_scores", "pooling",
-    "coverage", "calibration", "networks", "uplift_truth", "offpolicy_truth", "assign",
-    "board", "personas", "ledger", "index", "cold_start", "end_to_end",
+    "coverage", "calibration", "networks", "networks_truth", "uplift_truth", "offpolicy_truth",
+    "assign", "board", "personas", "personas_truth", "ledger", "index", "cold_start", "end_to_end",
 )  # fmt: skip
 
 

@@ -69,6 +69,13 @@ def small(tmp_path_factory):
     return measured
 
 
+def test_the_page_and_the_command_know_every_claim():
+    code = "from benchmarks import __main__, page; print(*__main__.CLAIMS); print(*page.ORDER)"
+    told = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True)
+    command, page = (line.split() for line in told.splitlines())
+    assert sorted(command) == sorted(page) == sorted(SIDES)
+
+
 @pytest.mark.parametrize("name", SIDES)
 def test_every_claim_is_there_and_says_what_it_takes(name):
     told = benchmarks(name, "--help")
