@@ -94,7 +94,13 @@ def test_the_command_itself_has_help_and_corrects_a_verb(
 
 
 WRONG = {
-    "unknown field": (["model.drawz=3"], "drawz"),
+    "unknown field": (
+        ["model.drawz=3"],
+        "model.drawz: there is no such option, did you mean 'draws'?; ",
+    ),
+    "misspelt field": (["data.foldr=a"], "data.foldr: there is no such option, did you mean 'fold"),
+    "a sign of Hydra's": (["data.folder=/a=b"], "'data.folder=/a=b' cannot be read; write NAME=V"),
+    "nothing to take out": (["~model@baselines.x"], "Could not delete 'model@baselines.x'"),
     "unknown option": (["model=btyd_bgnbdd"], "no such model, did you mean 'btyd_bgnbd'?; there"),
     "one of a sweep": (
         ["-m", "model=btyd_bgnbd,lstm"],

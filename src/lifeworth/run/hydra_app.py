@@ -2,13 +2,16 @@
 
 import importlib
 import logging
+import os
 import re
 import sys
 from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from lifeworth.tables.errors import did_you_mean
 
@@ -40,8 +43,31 @@ def compose_and_run(words: list[str], conf: Path) -> int:
 
     app = hydra.main(config_path=str(conf), config_name="run", version_base="1.3")(job)
     sys.argv = ["lifeworth run", *words]
-    app()
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here, instead of Hydra's own words
+    try:
+        app()
+    except HydraException as error:
+        sys.stderr.write(f"lifeworth run: {_complaint(error)}\n")
+        return 2
     return 0 if all(done) else 2
+
+
+def _complaint(error: HydraException) -> str:
+    """Say what is wrong with a word that Hydra cannot use."""
+    if isinstance(error, OverrideParseException):
+        return (
+            f"'{error.override}' cannot be read; write NAME=VALUE, as in split.horizon_days=90, "
+            "and a value with signs of its own in its own quotes, as in 'data.folder=\"/a=b\"'"
+        )
+    cause = error.__cause__
+    parent = cause.parent_node if isinstance(cause, OmegaConfBaseException) else None
+    if isinstance(cause, OmegaConfBaseException) and isinstance(parent, DictConfig):
+        there = sorted({str(key) for key in parent} - {"_target_", "hydra"})
+        if str(cause.key) not in there:
+            hint = did_you_mean(str(cause.key), there)
+            return f"{cause.full_key}: there is no such option{hint}; there are {', '.join(there)}"
+    first = " ".join(str(error).split("\n\n")[0].split())
+    return f"{first}; write NAME=VALUE, as in split.horizon_days=90: --cfg job shows every name"
 
 
 def _unknown_option(words: list[str], conf: Path) -> str:
