@@ -200,6 +200,15 @@ def test_what_may_not_be_offered_takes_no_place(recommend, products, tmp_path: P
     assert pd.read_parquet(out)["product_id"].tolist() == [low[-1]]
 
 
+def test_a_hero_without_a_row_is_refused_where_groups_matter(recommend, products, tmp_path) -> None:
+    path = tmp_path / "products.csv"
+    grouped = products.assign(substitute_group="all", ship_group="a")
+    grouped[grouped["product_id"] != "22423"].to_csv(path, index=False)
+    status, said = recommend(*CART, f"products={path}", "order_cents=1000")
+    assert status == 2
+    assert "has a substitute_group, and no row for 22423 of the cart" in " ".join(said.split())
+
+
 def test_a_guardrail_that_does_not_hold_shows_nothing(recommend) -> None:
     status, said = recommend("cart=22423,22720", "distraction=0.5")
     assert status == 0
@@ -244,9 +253,20 @@ def test_wrong_words_about_a_cart_are_told(words, says, recommend) -> None:
     [
         (["model=basket_ease"], "data=cdnow is a store; choose"),
         (["data=tafeng", "model=basket_ease", "ranking.ask=cart"], "ranking.ask: data=tafeng is"),
+        (
+            ["data=tafeng", "model=basket_attach", "split.cutoff=2001-01-01"],
+            "split.cutoff: data=tafeng is visits, which have a split of their own",
+        ),
+        (
+            ["data=simulated", "model=basket_ease", "ranking.hide=2"],
+            "ranking.hide=2: chances would be learnt from carts with 1 hidden; give model.later.hi",
+        ),
         (["data=simulated", "model=basket_ease", "split=rolling"], "judged at one cut-off"),
         (["data=simulated", "model=basket_ease", "ranking.hide=0"], "ranking: hide = 0"),
-        (["data=simulated", "model=basket_ease", "ranking.hide=99"], "more than 99 products"),
+        (
+            ["data=simulated", "model=basket_ease", "ranking.hide=99", "model.later.hide=99"],
+            "more than 99 products",
+        ),
         (["data=simulated", "model=basket_ease", "split.cutoff=2031-01-01"], "end after the last"),
         (["data=simulated", "model=basket_ease", "ranking.ask=wagon"], "ranking: ask = 'wagon'"),
     ],

@@ -101,6 +101,17 @@ def test_visits_of_one_customer_are_taken_together(folder: Path) -> None:
     assert replayed(folder, f"customers={customers}") == 2
 
 
+def test_an_estimate_whose_weights_are_off_is_withheld(folder: Path, capsys) -> None:
+    """Only lists with the best product are kept: its weight is above 1 for a colder target."""
+    log = pd.read_parquet(folder / "log.parquet")
+    log[log["product_id"] == "c"].to_parquet(folder / "best.parquet", index=False)
+    out = folder / "best.csv"
+    words = [f"log={folder / 'best.parquet'}", "target_temperature=5", f"out={out}"]
+    assert replayed(folder, *words) == 0
+    assert set(pd.read_csv(out)["estimator"]) == {"cascade_dr", "snips"}
+    assert "No ips: weights of whole lists average 1." in capsys.readouterr().out
+
+
 def test_outcomes_of_what_was_not_shown_count_as_nothing(folder: Path, capsys) -> None:
     sold = pd.read_csv(folder / "sold.csv")
     more = pd.DataFrame({"visit_id": ["v00000"], "product_id": ["zzz"], "net_cents": [1e9]})
@@ -118,6 +129,7 @@ def test_outcomes_of_what_was_not_shown_count_as_nothing(folder: Path, capsys) -
         ("temperature=30", "propensity"),
         ("target_temperature=0.1", "it takes 4,000"),
         ("reward=clicks", "clicks"),
+        ("reward=propensity", "is a column of the log; name the column of the outcomes"),
         ("size=2", "log"),
         ("log=nowhere.parquet", "there is no such file"),
         ("outcomes=nowhere.csv", "there is no such file"),

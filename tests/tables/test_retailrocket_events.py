@@ -43,14 +43,17 @@ def folder(log: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def walked(log: pd.DataFrame, minutes: float = 30.0) -> list[list[tuple[int, int]]]:
-    """Return sessions as lists of (at, item), by a loop."""
+    """Return sessions as lists of (at, item) viewed, by a loop."""
     found = []
-    for _, own in log[log["event"] == "view"].groupby("visitorid"):
+    for _, own in log.groupby("visitorid"):
         last = None
-        for at, item in sorted(zip(own["timestamp"], own["itemid"], strict=True)):
+        for at, item, act in sorted(
+            zip(own["timestamp"], own["itemid"], own["event"], strict=True)
+        ):
             if last is None or at - last > minutes * MINUTE:
                 found.append([])
-            found[-1].append((at, item))
+            if act == "view":
+                found[-1].append((at, item))
             last = at
     return found
 
@@ -71,6 +74,20 @@ def test_sessions_are_those_of_a_loop(folder: Path, log: pd.DataFrame) -> None:
     wanted = visits.wanted.set_index("visit_id")["product_id"]
     said = sorted(zip(asked.loc[wanted.index], wanted, strict=True))
     assert said == sorted((tuple(f"{i:06d}" for _, i in b), f"{w:06d}") for b, w in beginnings)
+
+
+def test_any_act_keeps_a_session_open_and_only_those_asked_for_count(log, tmp_path) -> None:
+    """Views 50 minutes apart, and something put into a cart between them."""
+    base = START + 29 * DAY
+    rows = {"timestamp": base + np.array([0, 25, 50]) * MINUTE, "visitorid": 99,
+            "event": ["view", "addtocart", "view"], "itemid": [1, 1, 2]}  # fmt: skip
+    pd.concat([log, pd.DataFrame(rows)]).to_csv(tmp_path / "events.csv", index=False)
+    visits = RetailrocketEvents(folder=str(tmp_path)).load()
+    asked = visits.asked[visits.asked["visit_id"].str.contains("0000099-")]
+    assert asked["product_id"].tolist() == ["000001"]
+    pd.DataFrame(rows).to_csv(tmp_path / "events.csv", index=False)
+    with pytest.raises(InputError, match="there is no transaction"):
+        RetailrocketEvents(folder=str(tmp_path), acts=("transaction",)).load()
 
 
 def test_products_that_are_rare_are_not_learnt_and_still_wanted(folder: Path, log) -> None:

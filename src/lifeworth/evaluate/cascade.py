@@ -101,6 +101,7 @@ def _ridge(
 ) -> Float[np.ndarray, " columns"]:
     """Return the slopes; that of the constant, the first, is free."""
     square = x.T @ x
-    scale = np.maximum(x.var(axis=0), 1e-12) * penalty
+    size = (x**2).mean(axis=0)
+    scale = np.where(size > 0, np.maximum(x.var(axis=0), 1e-6 * size), 1.0) * penalty
     scale[0] = 1e-9
     return np.linalg.solve(square + np.diag(scale), x.T @ y)

@@ -145,7 +145,9 @@ def weights(name: Name, lists: Lists, target: Target) -> Placed:
             f"target: in {int(bad.any(axis=1).sum()):,} of {len(w):,} lists it would place what the"
             f" log could not have placed, first in list {row + 1:,} at place {place + 1} with a "
             f"chance of {target.lost[row, place]:.3g}; nothing is known of that: give the target "
-            "the candidates, caps and stock of the log, or draw lists with a floor above 0"
+            "the candidates, caps and stock of the log; draw lists with a floor above 0, and by "
+            "the mildest penalties that will be asked about, for what is worth no more than 0 is "
+            "not drawn"
         )
     short = target.ends & (before > 0)
     if name in WHOLE and short.any():

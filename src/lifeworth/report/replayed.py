@@ -50,7 +50,7 @@ def replayed_grid(found: list[Replayed]) -> Grid:
     """Return a row for each estimator."""
     level = f"{100 * LEVEL:.0f} %"
     head = ["", "takes for granted", "a visit", level, "less shown", level,
-            "customers behind it", "heaviest list"]  # fmt: skip
+            "customers behind it", "mean weight", "heaviest list"]  # fmt: skip
     rows = []
     for one in found:
         told = one.judged
@@ -62,6 +62,7 @@ def replayed_grid(found: list[Replayed]) -> Grid:
             number(one.gain.value, 2),
             _ends(one.gain),
             number(told.effective),
+            f"{number(told.mean_weight, 2)} ± {number(told.weight_error, 2)}",
             share(told.largest_share),
         )
         rows.append([Cell(text=text) for text in texts])

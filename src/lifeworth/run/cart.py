@@ -187,14 +187,28 @@ def _with_facts(
                 "distraction=0.004, say, or products= a column distraction_risk"
             )
         made["distraction_risk"] = words.distraction
+    _refuse_unknown(offers, own, hero, words)
     main = own[own["product_id"] == hero]
-    if "substitute_group" in offers and "cos_to_hero" not in offers and len(main):
+    if "substitute_group" in offers and "cos_to_hero" not in offers:
         same = offers["substitute_group"] == main["substitute_group"].iloc[0]
         made["cos_to_hero"] = same.astype(float)
     if "ship_group" in offers and "ship_ok" not in offers:
         groups = set(own["ship_group"])
         made["ship_ok"] = [groups <= {group} for group in offers["ship_group"]]
     return offers.assign(**made)
+
+
+def _refuse_unknown(offers: pd.DataFrame, own: pd.DataFrame, hero: str, words: CartWords) -> None:
+    """Refuse a cart of which it is not known what would replace it, or what ships with it."""
+    there = set(own["product_id"])
+    asked = {("substitute_group", "cos_to_hero"): [hero], ("ship_group", "ship_ok"): words.cart}
+    for (group, instead), needed in asked.items():
+        missing = [product for product in needed if product not in there]
+        if group in offers and instead not in offers and missing:
+            raise InputError(
+                f"{VERB}: products= has a {group}, and no row for {', '.join(missing)} of the "
+                "cart, so nobody knows which offers fit; add it, or leave the column out"
+            )
 
 
 def _tell(found: Offered, rules: CartRules, currency: str, console: Console) -> None:

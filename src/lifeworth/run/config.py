@@ -125,11 +125,10 @@ def read(composed: dict[str, Any], choices: dict[str, str | None]) -> RunConfig:
         If a name is not known or a value does not fit: which, and what would.
     """
     fields = dict(composed)
-    names = _names(choices, sorted(fields["baselines"]))
+    others = fields.pop("baselines", None) or {}  # ~baselines and baselines=null: none
+    names = _names(choices, sorted(others))
     model = build("model", fields.pop("model"))
-    baselines = {
-        key: build(f"baselines.{key}", node) for key, node in fields.pop("baselines").items()
-    }
+    baselines = {key: build(f"baselines.{key}", node) for key, node in others.items()}
     title = fields.pop("title") or f"{names.data}: {names.model}"
     parts = {
         "data": build("data", fields.pop("data")),

@@ -4,6 +4,7 @@ import datetime as dt
 
 from lifeworth.asof.carts import Asking, visits_of
 from lifeworth.asof.split import last_day
+from lifeworth.models.basket import Attach, CartEase
 from lifeworth.run.config import RunConfig, Split
 from lifeworth.tables.core import Tables
 from lifeworth.tables.errors import InputError
@@ -42,6 +43,7 @@ def load_visits(config: RunConfig, now: dt.datetime) -> Visits:
         _refuse_asking(config)
         return config.data.load(latest=now)
     _refuse_cuts(config.split)
+    _refuse_other_hiding(config)
     rules, split = config.ranking, config.split
     tables = config.data.load(latest=now)
     services = config.data.about.services if rules.services is None else rules.services
@@ -58,12 +60,32 @@ def load_visits(config: RunConfig, now: dt.datetime) -> Visits:
 
 
 def _refuse_asking(config: RunConfig) -> None:
-    asked = {"ask": config.ranking.ask, "services": config.ranking.services}
+    asked = {
+        "ranking.ask": config.ranking.ask,
+        "ranking.services": config.ranking.services,
+        "split.cutoff": config.split.cutoff,
+    }
     for name in [name for name, value in asked.items() if value is not None]:
         raise InputError(
-            f"ranking.{name}: data={config.names.data} is visits, which are split as published; "
+            f"{name}: data={config.names.data} is visits, which have a split of their own; "
             "leave it out, or choose a store, such as data=online_retail"
         )
+
+
+def _refuse_other_hiding(config: RunConfig) -> None:
+    """Refuse chances that are learnt from carts with more or fewer hidden products than asked."""
+    asked = config.ranking.hide
+    for recipe in (config.model, *config.baselines.values()):
+        if (
+            config.ranking.ask in (None, "cart")
+            and isinstance(recipe, Attach | CartEase)
+            and recipe.later.hide != asked
+        ):
+            raise InputError(
+                f"ranking.hide={asked}: chances would be learnt from carts with "
+                f"{recipe.later.hide} hidden; give model.later.hide={asked}, and the same to "
+                "baselines of carts"
+            )
 
 
 def _refuse_cuts(split: Split) -> None:

@@ -31,7 +31,8 @@ EXAMPLES = (
   lifeworth recommend products=products.csv out=shown.parquet log=log.parquet salt=spring
   lifeworth recommend cart=22423,22720 hero=22423 distraction=0.004      what to offer beside a cart
 
-The run is of ranker_union, ranker_repeat, basket_ease or basket_attach, whose scores are chances.
+The run is of ranker_union, ranker_union_towers, ranker_repeat, basket_ease or basket_attach, whose
+scores are chances.
 The file of products names every product of its lists; it has product_id, margin_cents (of a
 purchase), return_rate, stock_cover_days, and if known stock_units, category, seller and conversion:
 the chance of a purchase once what the run's visits record has happened (1 where they record

@@ -13,9 +13,10 @@ from lifeworth.decide.replay import Policy, replay
 from lifeworth.decide.replay import Replayed as Read
 from lifeworth.decide.rerank import KEYS, NUMBERS, with_worth
 from lifeworth.evaluate.cascade import guess
-from lifeworth.evaluate.offpolicy import LEAST, judge, measured, shown, table
+from lifeworth.evaluate.offpolicy import LEAST, Name, judge, measured, shown, table
 from lifeworth.report.replayed import MEANINGS, Replayed, headline, replayed_grid
 from lifeworth.report.terminal import print_grid, print_path
+from lifeworth.report.wording import number
 from lifeworth.run.list_words import Capped, Drawing, Penalising
 from lifeworth.tables.columns import Kind, read_columns
 from lifeworth.tables.errors import InputError
@@ -24,6 +25,10 @@ VERB = "lifeworth replay"
 TARGET = "target_cents"
 FEATURES = ("score_cents", TARGET, "p_purchase")
 """Columns of the candidates that the model of rewards knows."""
+
+UNSCALED: tuple[Name, ...] = ("ips", "cascade_ips")
+FAR = 0.1
+"""Estimators that are wrong by as much as the mean weight is, and by how much it may be off 1."""
 
 EXAMPLES = """  lifeworth replay log=log.parquet candidates=shown.parquet outcomes=sold.csv alpha=2
   lifeworth replay log=log.parquet candidates=shown.parquet outcomes=clicks.csv reward=clicks \\
@@ -34,11 +39,13 @@ per_category, per_seller, temperature and floor are to be as they were there. al
 stock_cover_days, empty_cents and return_cents are those that are asked about, as recommend has
 them: what would lists have brought that are drawn so, or at target_temperature=? The file of
 outcomes has visit_id, product_id and what a product of the list brought in that visit (net_cents,
-unless reward= names another column); what is not in it brought 0. customers= says whose a visit
+unless reward= names another column); what is not in it brought 0, so the log is to have only visits
+that were shown its lists. customers= says whose a visit
 is (visit_id, customer_id), where somebody has several.
 
 A target is judged by what was shown: one that is far from it has few customers behind its estimate,
-and below least= of them there is none."""
+and below least= of them there is none. What the log's words find worth no more than 0 is never
+drawn, so draw by the mildest penalties that will be asked about."""
 
 
 class Arguments(Capped, Penalising, Drawing):
@@ -114,10 +121,15 @@ def _with_outcomes(arguments: Arguments, console: Console) -> pd.DataFrame:
     given = {"delimiter": arguments.delimiter}
     log = read_columns(
         Path(arguments.log),
-        {**dict.fromkeys(KEYS, "text"), **dict.fromkeys(("place", "propensity"), "number")},
+        {**dict.fromkeys(KEYS, "text"), "place": "count", "propensity": "number"},
         once=KEYS,
         **given,
     )
+    if arguments.reward in (*KEYS, "place", "propensity"):
+        raise InputError(
+            f"{VERB}: reward={arguments.reward} is a column of the log; name the column of the "
+            "outcomes that says what a product brought, such as net_cents"
+        )
     kinds = {**dict.fromkeys(KEYS, "text"), arguments.reward: "number"}
     brought = read_columns(Path(arguments.outcomes), kinds, once=KEYS, **given)
     pairs = [pd.MultiIndex.from_frame(frame[list(KEYS)]) for frame in (brought, log)]
@@ -168,6 +180,12 @@ def _judged(
             one = judge(name, *sides, guess=learnt, customer=customer, least=least)
         except InputError as error:
             refused.append(str(error))
+            continue
+        if name in UNSCALED and abs(one.mean_weight - 1) > FAR:
+            refused.append(
+                f"{name}: weights of whole lists average {number(one.mean_weight, 2)} and should "
+                "average 1, so a few lists that were not shown would matter most"
+            )
             continue
         gain = measured(name, *sides, learnt) - shown(found.lists)
         told.append(Replayed(judged=one, gain=gain.estimate(customer)))

@@ -111,6 +111,40 @@ def test_every_product_is_hidden_as_often_as_another() -> None:
     assert hide_some(held, 2, 0)[0].shape[0] == 1
 
 
+def test_a_cart_of_which_nothing_is_said_has_the_chances_of_any(fitted, attached, learnt) -> None:
+    """Nothing of it is known: the shares of all touches."""
+    none, visit = np.zeros(0, int), np.array(["x"], dtype=object)
+    empty = Trails(
+        visit_id=visit, product_id=learnt.product_id, visit=none, place=none, product=none
+    )
+    share = np.bincount(learnt.product, minlength=PRODUCTS) / len(learnt.product)
+    for model in (fitted, attached):
+        said = model.scores(empty, PRODUCTS).toarray()[0]
+        np.testing.assert_allclose(said, share, rtol=0.02)  # attach counts baskets, not touches
+
+
+def test_products_that_only_later_carts_have_do_not_bend_the_curve() -> None:
+    """Three of forty are new in the last 30 %; the weight of the score keeps most of its size."""
+    frame = carts(1, 3_000)
+    late = frame["visit_id"] >= "v02100"
+    new = frame[late & frame["product_id"].isin(["p00", "p09", "p18"])]
+    old = frame["product_id"].isin(["p00", "p09", "p18"])
+    weight = []
+    for own in (frame[~old], pd.concat([frame[~old], new])):
+        rows = own.sort_values(["visit_id", "product_id"], ignore_index=True)
+        model = Attach(prior=5.0, least=1, keep=99, later=LATER)
+        told = model.fit(trails(rows, catalogue(rows)), 0).parameters()
+        weight.append({p.name: p for p in told}["score"].estimate)
+    assert weight[1] > weight[0] / 2  # it was a thousandth
+
+
+@pytest.mark.parametrize("model", [RECIPE, Attach(prior=5.0, least=1, keep=99, later=LATER)])
+def test_carts_that_hold_too_little_to_hide_are_refused(model) -> None:
+    frame = carts(1, 300).drop_duplicates("visit_id")
+    with pytest.raises(InputError, match="later baskets holds more than 1 products"):
+        model.fit(trails(frame, catalogue(frame)), 0)
+
+
 def test_the_curve_is_told_with_its_errors(fitted) -> None:
     told = {p.name: p for p in fitted.parameters()}
     assert set(told) == {"constant", "score", "cart", "rivals"}

@@ -40,7 +40,7 @@ class Attach:
     def fit(self, visits: Trails, seed: int) -> "Attached":
         """Count pairs of products in the earlier baskets for the curve, then in all."""
         baskets = baskets_of(visits)
-        carts = parted(baskets, self.later, seed)
+        carts = parted("basket_attach", baskets, self.later, seed)
         scored = self._pairs(carts.early).scored(carts.shown, self.later.candidates)
         return Attached(
             recipe=self,
@@ -101,6 +101,7 @@ class Pairs:
         base[np.diff(cart.indptr) == 0] = 1.0  # an empty cart: everybody's chances
         popular = np.lexsort((np.arange(len(self.share)), -self.share))
         head = popular[: k + int(size.max(initial=0.0))]
+        head = head[self.share[head] > 0]  # what was never sold has no chance
         row = np.repeat(np.arange(shape_of(cart)[0]), len(head))
         entries = np.full(len(row), 1e-300), (row, np.tile(head, shape_of(cart)[0]))
         found = sp.csr_array(said + sp.csr_array(entries, shape=cart.shape)).tocoo()
@@ -108,7 +109,8 @@ class Pairs:
         free = ~inside(cart, found.row, found.col)
         entries = chance[free], (found.row[free], found.col[free])
         rivals = np.asarray(said.sum(axis=1) - said.multiply(cart).sum(axis=1)).ravel()
-        return Scored(sp.csr_array(entries, shape=cart.shape), rivals, cart)
+        touches = self.share / max(self.share.sum(), 1e-300)
+        return Scored(sp.csr_array(entries, shape=cart.shape), rivals, touches, cart)
 
 
 @fitted

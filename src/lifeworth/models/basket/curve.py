@@ -23,6 +23,9 @@ NAMES = {
 FEWEST = 50
 """Later carts whose hidden product is a candidate, without which no chance is learnt."""
 
+NOTHING = 1e-12
+"""Of a cart whose `rivals` are no more than this nothing is said."""
+
 SHRINK = 1e-3
 """Penalty on the curve's weights: it matters only where a feature tells all yes from all no."""
 
@@ -57,13 +60,17 @@ class Scored(NamedTuple):
     scores
         Carts by products, above 0.
     rivals
-        Of each cart the sum of the scores of what goes with it, without what is merely popular.
+        Of each cart the sum of the scores of what goes with it, without what is merely popular; 0
+        where nothing is said of the cart.
+    popular
+        Share of all touches that are of each product.
     cart
         Carts by products, 1 where a cart holds a product.
     """
 
     scores: sp.csr_array
     rivals: Float[np.ndarray, " carts"]
+    popular: Float[np.ndarray, " products"]
     cart: sp.csr_array
 
 
@@ -75,10 +82,23 @@ class Parted(NamedTuple):
     hidden: sp.csr_array
 
 
-def parted(baskets: sp.csr_array, later: Later, seed: int) -> Parted:
-    """Part the baskets, which are in the order of time."""
+def parted(name: str, baskets: sp.csr_array, later: Later, seed: int) -> Parted:
+    """Part the baskets, which are in the order of time.
+
+    Raises
+    ------
+    InputError
+        If no later basket is large enough; its message begins with `name`, the recipe's.
+    """
     first = shape_of(baskets)[0] - max(int(shape_of(baskets)[0] * later.held_out), 1)
-    return Parted(baskets[:first], *hide_some(baskets[first:], later.hide, seed))
+    late = baskets[first:]
+    if not (np.diff(late.indptr) > later.hide).any():
+        raise InputError(
+            f"{name}: none of {shape_of(late)[0]:,} later baskets holds more than {later.hide} "
+            "products, so nothing can be hidden from them; give carts of more, or a smaller "
+            "model.later.hide"
+        )
+    return Parted(baskets[:first], *hide_some(late, later.hide, seed))
 
 
 def hide_some(baskets: sp.csr_array, hide: int, seed: int) -> tuple[sp.csr_array, sp.csr_array]:
@@ -104,18 +124,24 @@ class Curve:
     """Weights of the curve (`NAMES`), their standard errors, and the carts they are learnt from.
 
     Within a cart the chance depends on the score alone: the order of products stays as it is, where
-    the weight of the score is above 0, as it is unless scores mislead.
+    the weight of the score is above 0, as it is unless scores mislead. Each chance is learnt by
+    itself, so that those of one cart can sum to more than the products that are hidden. A cart of
+    which nothing is said has the chances of any: a product's share of all touches, times the
+    products hidden.
     """
 
     beta: Float[np.ndarray, " features"]
     error: Float[np.ndarray, " features"]
+    hide: int
     answered: int
     fit_quality: float
 
     def chances(self, of: Scored) -> sp.csr_array:
         """Return the chance of each entry of the scores."""
-        scores = of.scores
-        chance = special.expit(_features(scores.tocoo(), of) @ self.beta)
+        scores, found = of.scores, of.scores.tocoo()
+        chance = special.expit(_features(found, of) @ self.beta)
+        unsaid = of.rivals[found.row] <= NOTHING
+        chance = np.where(unsaid, np.minimum(self.hide * of.popular[found.col], 1.0), chance)
         return sp.csr_array((chance, scores.indices, scores.indptr), shape=scores.shape)
 
     def parameters(self) -> list[Parameter]:
@@ -140,7 +166,12 @@ def learnt_curve(name: str, of: Scored, hidden: sp.csr_array, later: Later) -> C
         If too few hidden products are candidates; its message begins with `name`, the recipe's.
     """
     found = best(of.scores, later.candidates).tocoo()
-    came = np.asarray(hidden[found.row, found.col]).ravel() > 0
+    said = of.rivals[found.row] > NOTHING
+    entries = found.data[said], (found.row[said], found.col[said])
+    found = sp.coo_array(entries, shape=found.shape)
+    width = shape_of(of.scores)[1]
+    there = hidden.tocoo()
+    came = np.isin(found.row * width + found.col, there.row.astype(np.int64) * width + there.col)
     if came.sum() < FEWEST:
         raise InputError(
             f"{name}: {int(came.sum()):,} products hidden from {shape_of(of.cart)[0]:,} "
@@ -151,6 +182,7 @@ def learnt_curve(name: str, of: Scored, hidden: sp.csr_array, later: Later) -> C
     return Curve(
         beta=learnt.beta,
         error=learnt.error,
+        hide=later.hide,
         answered=int(came.sum()),
         fit_quality=learnt.log_likelihood,
     )

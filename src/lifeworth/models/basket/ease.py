@@ -37,14 +37,15 @@ class CartEase:
     def fit(self, visits: Trails, seed: int) -> "CalibratedEase":
         """Learn the curve on the latest baskets, then the map on all."""
         baskets = baskets_of(visits)
-        carts = parted(baskets, self.later, seed)
+        carts = parted("basket_ease", baskets, self.later, seed)
         said = _said(carts.shown, self._map(carts.early))
-        scored = Scored(said, _sums(said), carts.shown)
+        share = np.bincount(visits.product, minlength=visits.products) / len(visits.product)
+        scored = Scored(said, _sums(said), share, carts.shown)
         return CalibratedEase(
             recipe=self,
             product_id=visits.product_id,
             weights=sparse(self._map(baskets)),
-            share=np.bincount(visits.product, minlength=visits.products) / len(visits.product),
+            share=share,
             curve=learnt_curve("basket_ease", scored, carts.hidden, self.later),
         )
 
@@ -86,7 +87,9 @@ class CalibratedEase:
 
         The `k` most popular products have one of `LEAST` at most where they have no better.
         """
-        return self._scored(asked, k).scores
+        raw = self._scored(asked, k).scores
+        raw.data = np.minimum(raw.data, 1.0)
+        return raw
 
     def _scored(self, asked: Trails, k: int) -> Scored:
         cart = last_basket(asked)
@@ -99,8 +102,7 @@ class CalibratedEase:
         free = ~inside(cart, row, column)
         entries = low[free], (row[free], column[free])
         found = sp.csr_array(said.maximum(sp.csr_array(entries, shape=said.shape)))
-        found.data = np.minimum(found.data, 1.0)
-        return Scored(found, _sums(said), cart)
+        return Scored(found, _sums(said), self.share, cart)
 
     def parameters(self) -> list[Parameter]:
         """Return the weights of the curve."""

@@ -94,8 +94,13 @@ class RetailrocketEvents:
         path = self.about.find(self.folder, "events")
         acts = typed(LOG, read_file(connect(), path), EVENTS)
         _refuse_words(acts)
-        touches = self._sessions(acts.filter(_.act.isin(self.acts)).to_pandas())
-        cutoff = (int(touches["at"].max()) // DAY + 1 - self.days) * DAY
+        whole = self._sessions(acts.to_pandas())
+        touches = whole[whole["kind"].isin([KINDS[act] for act in self.acts])]
+        if touches.empty:
+            raise InputError(
+                f"{LOG}: there is no {', '.join(self.acts)}; give the whole log, or other data.acts"
+            )
+        cutoff = (int(whole["at"].max()) // DAY + 1 - self.days) * DAY
         ends = touches.groupby("visit_id")["at"].agg(["min", "max"])
         before, after = ends.index[ends["max"] < cutoff], ends.index[ends["min"] >= cutoff]
         train = _frequent(touches[touches["visit_id"].isin(before)], self.least)
