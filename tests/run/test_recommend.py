@@ -83,6 +83,35 @@ def test_the_page_tells_what_was_left_out_and_what_a_penalty_moves(folder: Path,
     assert "50.00 %" in page
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            {"conversion": 1.2},
+            "3 of 3 products have a conversion that is not from 0 to 1, first 'a'",
+        ),
+        ({"return_rate": -0.1}, "have a return_rate that is not from 0 to 1"),
+        ({"stock_cover_days": -3}, "have a stock_cover_days that is not of 0 or more"),
+    ],
+)
+def test_numbers_of_products_out_of_bounds_are_told(folder: Path, capsys, change, says) -> None:
+    PRODUCTS.assign(**change).to_csv(folder / "products.csv", index=False)
+    assert recommend(folder, "visit=v") == 2
+    told = capsys.readouterr().err
+    assert says in told
+    assert told.startswith("products.csv: ")
+
+
+def test_products_and_lists_are_files_of_their_own(folder: Path, capsys) -> None:
+    before = (folder / "products.csv").read_bytes()
+    assert recommend(folder, f"out={folder / 'products.csv'}") == 2
+    assert recommend(folder, f"out={folder}/a.csv", f"log={folder}/a.csv", "salt=s") == 2
+    told = capsys.readouterr().err
+    assert "is also products=" in told
+    assert "is also out=" in told
+    assert (folder / "products.csv").read_bytes() == before
+
+
 def test_products_may_be_those_of_the_run(folder: Path, capsys) -> None:
     out = folder / "shown.csv"
     words = ["recommend", f"run={folder}", f"out={out}", f"page={folder / 'p.html'}"]

@@ -82,8 +82,9 @@ def test_estimates_are_those_of_lists_of_known_value(
     assert (abs(found["gain"] - (truth - shown)) <= 4 / 1.645 * half + 1e-9).all()
     assert found.loc["cascade_dr", "error"] < 0.05 * truth
     told = capsys.readouterr().out
-    assert "a visit, those that were shown brought" in told
-    assert ("they are" in told) == (words != [])
+    assert ("a visit, those that were shown brought" in told) == (words != [])
+    assert ("they are better" in told or "they are worse" in told) == (words != [])
+    assert ("the target is what was shown" in told) == (words == [])
 
 
 def test_visits_of_one_customer_are_taken_together(folder: Path) -> None:
@@ -99,6 +100,13 @@ def test_visits_of_one_customer_are_taken_together(folder: Path) -> None:
     assert behind[1] < 0.6 * behind[0]
     whose.iloc[1:].to_csv(customers, index=False)
     assert replayed(folder, f"customers={customers}") == 2
+
+
+def test_what_is_read_is_not_written_over(folder: Path, capsys) -> None:
+    before = (folder / "log.parquet").read_bytes()
+    assert replayed(folder, f"out={folder / 'log.parquet'}") == 2
+    assert "is also log=, and would be written over" in capsys.readouterr().err
+    assert (folder / "log.parquet").read_bytes() == before
 
 
 def test_an_estimate_whose_weights_are_off_is_withheld(folder: Path, capsys) -> None:

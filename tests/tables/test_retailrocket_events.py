@@ -90,6 +90,12 @@ def test_any_act_keeps_a_session_open_and_only_those_asked_for_count(log, tmp_pa
         RetailrocketEvents(folder=str(tmp_path), acts=("transaction",)).load()
 
 
+def test_a_row_that_is_there_twice_counts_once(folder: Path, log, tmp_path) -> None:
+    pd.concat([log, log]).to_csv(tmp_path / "events.csv", index=False)
+    twice, once = (RetailrocketEvents(folder=str(f)).load() for f in (tmp_path, folder))
+    assert twice.content_hash() == once.content_hash()
+
+
 def test_products_that_are_rare_are_not_learnt_and_still_wanted(folder: Path, log) -> None:
     rare = pd.DataFrame({"timestamp": START + 29 * DAY + np.arange(3), "visitorid": 99,
                          "event": "view", "itemid": [1, 777, 2]})  # fmt: skip
@@ -135,8 +141,10 @@ def test_products_are_as_of_the_cut_off(folder: Path, log) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda f: f.assign(event="look"), "event is 'look' somewhere"),
+        (lambda f: f.assign(event="look"), "event is 'look' in 2,"),
         (lambda f: f.drop(columns="itemid"), "itemid"),
+        (lambda f: f.assign(itemid=f["itemid"].where(f.index > 5)), "6 of .* rows have no itemid"),
+        (lambda f: f.assign(visitorid=None), "have no visitorid"),
         (lambda f: f.assign(timestamp="May"), "timestamp"),
         (lambda f: f[f["timestamp"] > START + 26 * DAY], "0 sessions to learn from"),
     ],

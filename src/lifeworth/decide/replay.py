@@ -209,6 +209,7 @@ def _refuse_other_chances(own: Scores, propensity: Scores, on: Shelf) -> None:
         raise InputError(
             f"log: {int(wrong.sum()):,} places have another propensity than these candidates and "
             f"rules give, first place {place + 1} of visit '{on.visit_id[row]}' "
-            f"({propensity[row, place]:.6g}, not {own[row, place]:.6g}); give the candidates, caps "
-            "and temperature as they were when the lists were drawn"
+            f"({propensity[row, place]:.6g}, not {own[row, place]:.6g}); give the candidates, "
+            "size, caps, temperature and floor as they were when the lists were drawn, and the "
+            "whole of each list"
         )

@@ -49,7 +49,7 @@ def headline(found: list[Replayed], shown: Estimate, unit: str) -> str:
 def replayed_grid(found: list[Replayed]) -> Grid:
     """Return a row for each estimator."""
     level = f"{100 * LEVEL:.0f} %"
-    head = ["", "takes for granted", "a visit", level, "less shown", level,
+    head = ["", "takes for granted", "a visit", level, "gain on shown", level,
             "customers behind it", "mean weight", "heaviest list"]  # fmt: skip
     rows = []
     for one in found:

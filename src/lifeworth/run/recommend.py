@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 from pydantic import Field
@@ -17,6 +18,7 @@ from lifeworth.report.recommendations import Lists, document, headline, list_gri
 from lifeworth.report.terminal import print_grid, print_path
 from lifeworth.report.wording import number
 from lifeworth.run.cart import CART, VERB, CartWords, offer
+from lifeworth.run.files import refuse_same
 from lifeworth.run.finished import card_of_chances, folder_of
 from lifeworth.run.list_words import Capped, Drawing, Penalising
 from lifeworth.run.outputs import PRODUCTS, RECOMMENDATIONS, WANTED
@@ -42,10 +44,13 @@ candidates: give the run a larger ranking.at.
 
 Beside out=shown.parquet a page shown.html says what was left out and what a penalty moves. log=
 writes lists drawn at random within the same limits instead, with the chance of each product: show
-those to some visitors, and other penalties can be judged by what they bring.
+those to some visitors, and lifeworth replay judges other penalties by what they brought. Draw by
+the mildest penalties that will be asked about: what is worth no more than 0 is never drawn.
 """
     + CART
 )
+
+BOUNDS = {"return_rate": (0, 1), "conversion": (0, 1), "stock_cover_days": (0, np.inf)}
 
 KNOWN = ("margin_cents", "return_rate", "stock_cover_days")
 
@@ -77,6 +82,8 @@ def main(arguments: Arguments) -> int:
     if arguments.cart:
         return _beside_cart(arguments)
     _refuse_words(arguments)
+    written = {name: getattr(arguments, name) for name in ("out", "log", "page")}
+    refuse_same(VERB, written, {"products": arguments.products})
     folder = folder_of(VERB, arguments.run, arguments.tracking_uri, "ranking")
     lists = _lists(folder)
     if arguments.visit is not None and arguments.out is None and arguments.log is None:
@@ -107,6 +114,7 @@ def _beside_cart(arguments: Arguments) -> int:
                 f"{VERB}: {name}=... is about the run's own visits, and cart=... is "
                 "another; leave one of them out"
             )
+    refuse_same(VERB, {"out": arguments.out}, {"products": arguments.products})
     folder = folder_of(VERB, arguments.run, arguments.tracking_uri, "ranking")
     found = offer(folder, arguments)
     if arguments.out is not None:
@@ -207,6 +215,7 @@ def _with_products(lists: pd.DataFrame, folder: Path, arguments: Arguments) -> p
         once=["product_id"],
         delimiter=arguments.delimiter,
     )
+    _refuse_bounds(path.name, products)
     unknown = lists.loc[~lists["product_id"].isin(products["product_id"]), "product_id"].unique()
     if len(unknown):
         raise InputError(
@@ -215,6 +224,20 @@ def _with_products(lists: pd.DataFrame, folder: Path, arguments: Arguments) -> p
         )
     both = lists.merge(products, on="product_id", how="left", validate="many_to_one")
     return both.assign(p_purchase=both["score"] * both.get("conversion", 1.0))
+
+
+def _refuse_bounds(name: str, products: pd.DataFrame) -> None:
+    for column, (low, high) in BOUNDS.items():
+        if column in products:
+            bad = ~products[column].between(low, high)
+            if bad.any():
+                first = products[bad].iloc[0]
+                told = f"from {low:g} to {high:g}" if np.isfinite(high) else f"of {low:g} or more"
+                raise InputError(
+                    f"{name}: {int(bad.sum()):,} of {len(products):,} products have a {column} that"
+                    f" is not {told}, first '{first['product_id']}' ({first[column]:g}); "
+                    "correct them"
+                )
 
 
 def _products(folder: Path) -> Path:

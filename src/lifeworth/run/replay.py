@@ -17,6 +17,7 @@ from lifeworth.evaluate.offpolicy import LEAST, Name, judge, measured, shown, ta
 from lifeworth.report.replayed import MEANINGS, Replayed, headline, replayed_grid
 from lifeworth.report.terminal import print_grid, print_path
 from lifeworth.report.wording import number
+from lifeworth.run.files import refuse_same
 from lifeworth.run.list_words import Capped, Drawing, Penalising
 from lifeworth.tables.columns import Kind, read_columns
 from lifeworth.tables.errors import InputError
@@ -29,6 +30,8 @@ FEATURES = ("score_cents", TARGET, "p_purchase")
 UNSCALED: tuple[Name, ...] = ("ips", "cascade_ips")
 FAR = 0.1
 """Estimators that are wrong by as much as the mean weight is, and by how much it may be off 1."""
+
+OWN = "These are the words that the log was drawn by: the target is what was shown"
 
 EXAMPLES = """  lifeworth replay log=log.parquet candidates=shown.parquet outcomes=sold.csv alpha=2
   lifeworth replay log=log.parquet candidates=shown.parquet outcomes=clicks.csv reward=clicks \\
@@ -66,6 +69,8 @@ class Arguments(Capped, Penalising, Drawing):
 
 def main(arguments: Arguments) -> int:
     """Judge the target by every estimator that can, and print what they say."""
+    read = {n: getattr(arguments, n) for n in ("log", "candidates", "outcomes", "customers")}
+    refuse_same(VERB, {"out": arguments.out}, read)
     console = Console()
     candidates = _candidates(arguments)
     log = _with_outcomes(arguments, console)
@@ -80,7 +85,8 @@ def main(arguments: Arguments) -> int:
     judged = _judged(found, customer, arguments.least, console)
     unit = " cents" if arguments.reward.endswith("_cents") else f" {arguments.reward}"
     told = shown(found.lists).estimate(customer)
-    console.print(f"{headline(judged, told, unit)}.")
+    same = bool(np.allclose(found.target.chance, found.lists.propensity))
+    console.print(f"{OWN if same else headline(judged, told, unit)}.")
     print_grid(replayed_grid(judged), console)
     if arguments.out is not None:
         path = Path(arguments.out)

@@ -11,6 +11,7 @@ from pydantic import Field as Bounds
 from pydantic import PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
+from lifeworth.tables.columns import read_columns
 from lifeworth.tables.errors import InputError
 from lifeworth.tables.reading import Field, connect, read_file, typed
 from lifeworth.tables.sources.about import About
@@ -52,7 +53,8 @@ class RetailrocketEvents:
 
     A session of a visitor ends where nothing follows within `gap_minutes`. Those that end before
     the last `days` days are learnt from; of those that begin in them every beginning is asked
-    about, a visitor's together where intervals are drawn; those that lie across are left out.
+    about, a visitor's together where intervals are drawn; those that lie across are left out. A row
+    that is there twice counts once.
 
     Attributes
     ----------
@@ -92,9 +94,10 @@ class RetailrocketEvents:
         """
         del latest  # the file says when it ends
         path = self.about.find(self.folder, "events")
-        acts = typed(LOG, read_file(connect(), path), EVENTS)
-        _refuse_words(acts)
-        whole = self._sessions(acts.to_pandas())
+        acts = read_columns(path, {f.column: f.kind for f in EVENTS.values()})
+        acts = acts.rename(columns={field.column: name for name, field in EVENTS.items()})
+        _refuse_words(path.name, acts)
+        whole = self._sessions(acts.drop_duplicates())
         touches = whole[whole["kind"].isin([KINDS[act] for act in self.acts])]
         if touches.empty:
             raise InputError(
@@ -153,7 +156,8 @@ class RetailrocketEvents:
             return None
         parts = [typed(path.name, read_file(con, path), PROPERTIES) for path in paths]
         known = ibis.union(*parts) if len(parts) > 1 else parts[0]
-        own = known.filter(_.at < cutoff, _.property.isin(["categoryid", "available"]))
+        told = known.filter(_.at < cutoff, _.item.notnull())
+        own = told.filter(_.property.isin(["categoryid", "available"]))
         last = own.group_by("item", "property").aggregate(value=_.value.argmax(_.at)).to_pandas()
         wide = last.pivot(index="item", columns="property", values="value")
         wide = wide.reindex(columns=["categoryid", "available"])
@@ -168,12 +172,12 @@ class RetailrocketEvents:
         })  # fmt: skip
 
 
-def _refuse_words(acts: ibis.Table) -> None:
-    odd = acts.filter(~_.act.isin(list(KINDS))).select("act").limit(1).to_pandas()
+def _refuse_words(name: str, acts: pd.DataFrame) -> None:
+    odd = acts.loc[~acts["act"].isin(list(KINDS)), "act"]
     if len(odd):
         raise InputError(
-            f"{LOG}: event is '{odd['act'].iloc[0]}' somewhere, and is to be one of "
-            f"{', '.join(KINDS)}; give the file as it was published"
+            f"{name}: event is '{odd.iloc[0]}' in {len(odd):,} of {len(acts):,} rows, and is to be "
+            f"one of {', '.join(KINDS)}; give the file as it was published"
         )
 
 
