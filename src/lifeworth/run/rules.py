@@ -22,7 +22,9 @@ class Following(Words):
     run: str = Field(description="folder of a forecast's run, its MLflow run_id, or latest")
     rules: str | None = Field(None, description="YAML file; none for the board that comes along")
     personas: str | None = Field(None, description="folder of a run of personas")
-    budget: Money | None = Field(None, description="the most that is spent; none for any")
+    budget: Money | None = Field(
+        None, description="the most that is spent, less what actions save; none for any"
+    )
     most: int = Field(1, ge=1, le=9, description="the most actions of a customer")
     margin: float = Field(1.0, gt=0, le=1, description="share of value that is margin")
     out: str | None = Field(None, description="folder to write to; none for one in the run's")
