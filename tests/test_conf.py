@@ -54,10 +54,15 @@ def test_values_of_an_experiment_win_over_the_defaults(composed) -> None:
 
 @pytest.mark.parametrize("path", sorted((CONF / "model").glob("*.yaml")), ids=lambda p: p.stem)
 def test_a_model_is_flat(path: Path) -> None:
-    """Scalars and lists of them; one level of mapping to scalars and to intervals."""
+    """Scalars and lists of them; one level of mapping to scalars and to intervals.
+
+    A mapping may also be another model, written as in the file of that.
+    """
     fields = yaml.safe_load(path.read_text())
     assert fields.pop("_target_").startswith("lifeworth.models.")
-    mappings = [value for value in fields.values() if isinstance(value, dict)]
+    files = [yaml.safe_load(file.read_text()) for file in (CONF / "model").glob("*.yaml")]
+    models = [{k: v for k, v in file.items() if k != "_target_"} for file in files]
+    mappings = [v for v in fields.values() if isinstance(v, dict) and v not in models]
     assert are_plain(value for value in fields.values() if not isinstance(value, dict))
     for mapping in mappings:
         assert are_plain(mapping.values())
