@@ -47,18 +47,13 @@ PRINTED = 12
 """Offers that are not shown and are printed with their reason."""
 
 
-class Offering(Sized):
-    """What may be shown, to a visit or beside a cart."""
+class CartWords(Sized):
+    """The cart, what is known of it, and what may be shown."""
 
     products: str | None = Field(
         None, description="CSV or Parquet file of products, described below; none for the run's own"
     )
     delimiter: str = Field(",", min_length=1, max_length=1, description="of a CSV file")
-
-
-class CartWords(Offering):
-    """The cart, and what is known of it."""
-
     cart: Names = Field((), description="products in a cart, with commas between")
     hero: str | None = Field(None, description="the cart's main product; none for its first")
     p_base: float = Field(

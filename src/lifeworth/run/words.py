@@ -2,6 +2,7 @@
 
 import typing
 from dataclasses import fields, is_dataclass
+from inspect import get_annotations
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -56,8 +57,6 @@ def _named(text: object) -> object:
 def _listed(text: object) -> object:
     return tuple(filter(None, map(str.strip, text.split(",")))) if isinstance(text, str) else text
 
-
-ANNOTATED = "__annotations__"
 
 Counts = Annotated[dict[str, NonNegativeInt], BeforeValidator(_named)]
 """Whole numbers by name, 0 or more: mail:1000,coupon:200."""
@@ -140,7 +139,7 @@ def described(kind: type[Words]) -> str:
     """Return one line per argument: name, default, meaning; those of `kind` itself come first."""
     width = max(len(n) for n in kind.model_fields) + 5
     lines = []
-    own = dict.fromkeys(name for part in kind.__mro__ for name in vars(part).get(ANNOTATED, ()))
+    own = dict.fromkeys(name for part in kind.__mro__ for name in get_annotations(part))
     for name in (name for name in own if name in kind.model_fields):
         field = kind.model_fields[name]
         default = "required" if field.is_required() else f"default {field.default}"
