@@ -127,6 +127,37 @@ def test_an_uplift_may_be_a_column():
     assert acted.given["margin"].tolist() == [4000.0, 800.0]
 
 
+def test_a_rule_beyond_the_bounds_of_a_column_is_refused():
+    beyond = rule("beyond", "p_alive > 1.5 or p_alive < 0", "mail", 1)
+    assert act(board(beyond), customers()).given.empty
+    said = r"rule beyond: nobody can fulfil .* \(p_alive is always 0 to 1\); mend what it says"
+    with pytest.raises(InputError, match=said):
+        act(board(beyond), customers(), bounds={"p_alive": (0.0, 1.0)})
+    at_the_end = rule("end", "p_alive >= 1", "mail", 1)
+    assert act(board(at_the_end), customers(), bounds={"p_alive": (0.0, 1.0)}).given.empty
+    with pytest.raises(InputError, match="lift is always 0 or more"):
+        act(board(rule("less", "lift < 0", "mail", 1)), customers(), bounds={"lift": (0.0, np.inf)})
+
+
+def test_a_rule_that_fires_for_nobody_is_told_with_what_its_columns_are():
+    frame = customers().assign(gone=False, score=np.nan, same=2.0)
+    silent = [
+        rule("silent", "p_alive > .95 and tier = 'VIP' and not gone", "mail", 1),
+        rule("unknown", "score > 1 and same > 2 and gone", "mail", 2),
+        rule("kept", "p_alive > .85", "mail", 3, unless="tier = 'High'"),
+        replace(WRITE, priority=4),
+    ]
+    assert act(board(*silent), frame).idle == {
+        "silent": ["p_alive is .05 to .9", "tier is Low, Med, High, VIP", "gone holds for 0 of 6"],
+        "unknown": ["score is known of nobody", "same is always 2", "gone holds for 0 of 6"],
+    }
+
+
+def test_an_uplift_in_words_is_refused_with_an_example():
+    with pytest.raises(InputError, match=r"uplift: '2 %' is neither .* such as \.02 for 2 %"):
+        act(board(replace(WRITE, uplift="2 %")), customers())
+
+
 def test_a_guardrail_keeps_customers_and_is_counted():
     acted = act(board(replace(SAVE, unless="tier = 'VIP'")), customers())
     assert given(acted) == {"b": ["call"]}

@@ -22,7 +22,7 @@ from lifeworth.evaluate.persona_structure import (
     structure,
 )
 from lifeworth.evaluate.persona_use import Usefulness, auc, score_groups, unseen_means, usefulness
-from lifeworth.evaluate.personas import Judgement, gate, legacy_gate, profiles
+from lifeworth.evaluate.personas import Judgement, gate, legacy_gate, profiles, unsteady
 from lifeworth.models.personas.clusters import Density, Rule, by_density, by_means, by_policy
 from lifeworth.tables.errors import InputError
 from lifeworth.tables.sources import OnlineRetail
@@ -323,3 +323,11 @@ def test_the_gate_refuses_groups_that_run_into_one_another() -> None:
     found, passed = judged(6.0, 0)
     assert found > 0.9
     assert passed
+
+
+def test_months_in_which_a_refit_moves_many_are_told():
+    changed = pd.Series([0.244, 0.128, 0.15, 0.02], index=["May", "June", "July", "August"])
+    said = unsteady(changed)
+    assert said is not None
+    assert "more than 15% of customers (24.4% at May; 13.6% on average over 4)" in said
+    assert unsteady(changed.iloc[1:]) is None

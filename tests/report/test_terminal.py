@@ -8,7 +8,8 @@ import pandas as pd
 from rich.console import Console
 
 from lifeworth.report.evidence import Evidence
-from lifeworth.report.terminal import print_summary
+from lifeworth.report.grids import Cell, Grid
+from lifeworth.report.terminal import print_grid, print_summary
 
 
 def said(evidence: Evidence, report: Path | None = None, width: int = 120) -> str:
@@ -60,3 +61,45 @@ def test_names_are_not_read_as_markup(whole: Evidence) -> None:
 
 def test_missing_parts_are_left_out(bare: Evidence) -> None:
     assert said(bare).split() == ["A", "small", "shop"]
+
+
+def table(grid: Grid, width: int) -> list[str]:
+    console = Console(file=io.StringIO(), width=width)
+    with console.capture() as capture:
+        print_grid(grid, console)
+    return capture.get().splitlines()
+
+
+def wide() -> Grid:
+    """Ten columns of numbers beside names, one of them with an interval, one with sentences."""
+    why = "p_alive .0123 < .3 and days_since_last 61 > 60"
+    heads = ["Rule", *(f"Number {i} of it" for i in range(9)), "Why"]
+    rows = [
+        [
+            Cell(text=f"good customer {name}"),
+            *(Cell(text=f"{i},{i * 111:03d}") for i in range(8)),
+            Cell(text="29.2 %", small="20.9 % to 39.2 %"),
+            Cell(text=why),
+        ]
+        for name in ("late", "slows")
+    ]
+    return Grid(head=heads, groups={"": rows}, words={0, 10})
+
+
+def test_columns_that_do_not_fit_follow_below_beside_the_names_of_their_rows() -> None:
+    for width in (60, 80, 100, 300):
+        lines = table(wide(), width)
+        assert max(map(len, lines)) <= width
+        text = "\n".join(lines)
+        assert text.count("good customer slows") == text.count("┏")
+        for number in range(8):
+            assert text.count(f"{number},{number * 111:03d}") == 2
+        assert text.count("20.9 % to 39.2 %") == 2
+    assert "".join(table(wide(), 300)).count("┏") == 1
+
+
+def test_a_table_that_fits_is_left_as_it_is() -> None:
+    few = Grid(
+        head=["Rule", "Break-even uplift"], groups={"": [[Cell(text="a"), Cell(text="1 %")]]}
+    )
+    assert table(few, 80)[1] == "┃ Rule ┃ Break-even uplift ┃"

@@ -16,6 +16,7 @@ import yaml
 from lifeworth.asof.split import latest
 from lifeworth.models.store import load
 from lifeworth.run.cli import main
+from lifeworth.run.score import OF_ACTION
 from lifeworth.tables.simulate import World, simulate
 from lifeworth.tables.sources.files import Files
 
@@ -124,17 +125,19 @@ def test_actions_are_those_of_the_verb_board(shop: Shop, same: Scored, tmp_path:
     assert same.actions["why"].str.contains("persona = ").any()
 
 
-def test_a_customers_first_action_stands_beside_the_value(same: Scored) -> None:
-    mine = {(row.customer_id, row.place): row for row in same.actions.itertuples()}
-    for row in same.table.itertuples():
-        first, second = (mine.get((row.customer_id, place)) for place in (1, 2))
-        said = (row.action_1, row.channel_1, row.rule_1, row.why_1)
-        assert said == ((first[3:7]) if first else ("", "", "", ""))
-        assert row.action_2 == (second.action if second else "")
-        if first:
-            assert (row.cost_1, row.margin_1) == (first.cost, first.margin)
-        else:
-            assert np.isnan(row.cost_1)
+def test_a_customers_actions_stand_beside_the_value_with_all_that_is_said_of_them(
+    same: Scored,
+) -> None:
+    mine = {(row.customer_id, row.place): row for row in same.actions.itertuples(index=False)}
+    for place in (1, 2):
+        own = [f"{name}_{place}" for name in OF_ACTION]
+        for name, said in same.table.set_index("customer_id")[own].iterrows():
+            action = mine.get((name, place))
+            if action:
+                assert said.tolist() == [getattr(action, what) for what in OF_ACTION]
+            else:
+                assert said.tolist()[:4] == [""] * 4
+                assert said.iloc[4:].isna().all()
 
 
 def test_the_store_of_later_is_scored_by_the_models_doors(shop: Shop, later: Scored) -> None:

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int
 
 from lifeworth.decide.assign import Certificate
 from lifeworth.decide.board import Action, Board, Fired, Reading, read_board
-from lifeworth.decide.fires import Columns, Mask
+from lifeworth.decide.fires import Bounds, Columns, Mask
 from lifeworth.decide.paying import paid, units
 from lifeworth.tables.errors import InputError
 
@@ -76,6 +76,8 @@ class Acted:
         cost; of those for whom it fires where nobody gets it), resting (the absent column, or "").
     shadowed
         Rules that never get their turn, and which come before them.
+    idle
+        Rules that fire for nobody, and what the columns they read are, in words.
     certificate
         Of the choice within the budget; None if there was no budget.
     customers
@@ -85,6 +87,7 @@ class Acted:
     given: pd.DataFrame
     rules: pd.DataFrame
     shadowed: dict[str, list[str]]
+    idle: dict[str, list[str]]
     certificate: Certificate | None
     customers: int
 
@@ -127,6 +130,7 @@ def act(
     customers: pd.DataFrame,
     terms: Terms | None = None,
     beside: Mapping[str, str] | None = None,
+    bounds: Mapping[str, Bounds] | None = None,
 ) -> Acted:
     """Say who gets which actions.
 
@@ -137,7 +141,7 @@ def act(
     ----------
     customers
         customer_id, expected_value (cents), and the columns that rules read.
-    beside
+    beside, bounds
         As in `Columns`.
 
     Raises
@@ -148,7 +152,7 @@ def act(
     """
     terms = terms or Terms()
     frame = _checked(customers)
-    reading = read_board(board, Columns(frame, beside))
+    reading = read_board(board, Columns(frame, beside, bounds))
     value = frame["expected_value"].to_numpy(dtype=np.float64) * terms.margin
     worth = [_worth(one, board.action(one.rule.action), value, reading) for one in reading.fired]
     pairs, turns = _followed(board, reading, worth, terms.most)
@@ -164,6 +168,7 @@ def act(
         given=_given(board, reading, _only(pairs, kept)),
         rules=_table(reading, worth, turns, (pairs, kept), value),
         shadowed=behind,
+        idle=reading.idle(),
         certificate=certificate,
         customers=len(frame),
     )

@@ -1,7 +1,9 @@
 """An action board: rules as data that say who gets which action, and what is wrong with them."""
 
 import heapq
+import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lifeworth.decide.condition import Condition, columns_of, contradiction, parsed
-from lifeworth.decide.fires import Columns, Mask
+from lifeworth.decide.fires import Bounds, Columns, Mask
 from lifeworth.tables.errors import InputError, did_you_mean
 
 
@@ -130,6 +132,14 @@ class Reading(NamedTuple):
     columns: Columns
     resting: dict[str, str]
 
+    def idle(self) -> dict[str, list[str]]:
+        """Return rules that fire for nobody, and what their columns are on these customers."""
+        return {
+            one.rule.name: [self.columns.span(name) for name in columns_of(one.condition)]
+            for one in self.fired
+            if not one.fires.any() and not one.guarded
+        }
+
 
 def in_order(board: Board) -> list[Rule]:
     """Return the rules in the order in which they are followed.
@@ -172,7 +182,7 @@ def read_board(board: Board, columns: Columns) -> Reading:
 def _fired(rule: Rule, columns: Columns) -> Fired:
     condition = parsed(_where(rule), rule.when)
     columns.check(_where(rule), condition)
-    _refuse_impossible(rule, columns.spelled_out(condition))
+    _refuse_impossible(rule, columns.spelled_out(condition), columns.bounds)
     if isinstance(rule.uplift, str):
         _check_uplift(rule, columns)
     holds = columns.mask(condition)
@@ -197,6 +207,11 @@ def _columns(rule: Rule) -> list[str]:
 
 def _check_uplift(rule: Rule, columns: Columns) -> None:
     where, name = f"{_where(rule)}, uplift", str(rule.uplift)
+    if not name.isidentifier() and name not in columns.frame:
+        raise InputError(
+            f"{where}: '{name}' is neither a number nor a column; give a share, such as .02 for "
+            "2 %, or name a column of shares"
+        )
     columns.known(where, name)
     if columns.is_words(name):
         raise InputError(f"{where}: {name} holds words; name a column of shares, or give a number")
@@ -223,13 +238,21 @@ def _check_rule(rule: Rule, actions: list[str]) -> None:
         parsed(f"{_where(rule)}, unless", rule.unless)
 
 
-def _refuse_impossible(rule: Rule, condition: Condition) -> None:
+def _refuse_impossible(
+    rule: Rule, condition: Condition, bounds: Mapping[str, Bounds] | None = None
+) -> None:
     column = contradiction(condition)
     if column is not None:
+        ends = (bounds or {}).get(column)
+        always = "" if ends is None else f" ({column} is always {_ends(*ends)})"
         raise InputError(
-            f"{_where(rule)}: nobody can fulfil '{rule.when}', for no {column} does; "
+            f"{_where(rule)}: nobody can fulfil '{rule.when}', for no {column} does{always}; "
             f"mend what it says of {column}, or take the rule out"
         )
+
+
+def _ends(least: float, most: float) -> str:
+    return f"{least:g} to {most:g}" if math.isfinite(most) else f"{least:g} or more"
 
 
 def _sorted(rules: tuple[Rule, ...]) -> list[Rule]:

@@ -19,6 +19,11 @@ Mask = Bool[np.ndarray, " customers"]
 Rows = Int[np.ndarray, " some"]
 Numbers = Float[np.ndarray, " some"]
 
+Bounds = tuple[float, float]
+
+FEW = 6
+"""Words of a column that are listed."""
+
 DIGITS = 3
 """Digits of a number in a reason; all of them where fewer would seem to say the opposite."""
 
@@ -37,11 +42,19 @@ class Columns:
         ordered categoricals.
     beside
         Columns of yes or no, and the number that stands beside each in a reason.
+    bounds
+        Columns of numbers, and the least and the largest that each can ever be.
     """
 
-    def __init__(self, frame: pd.DataFrame, beside: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        beside: Mapping[str, str] | None = None,
+        bounds: Mapping[str, Bounds] | None = None,
+    ) -> None:
         self.frame = frame
         self.beside = beside or {}
+        self.bounds = bounds or {}
         self._words: dict[str, pd.Categorical] = {}
         self._numbers: dict[str, np.ndarray] = {}
         self._masks: dict[Condition, np.ndarray] = {}
@@ -68,7 +81,11 @@ class Columns:
                 )
 
     def spelled_out(self, condition: Condition) -> Condition:
-        """Return a condition whose comparisons of words list the categories that fulfil them."""
+        """Return a condition with what is known of its columns.
+
+        Comparisons of words list the categories that fulfil them; beside numbers stand their
+        bounds.
+        """
         match condition:
             case All(parts=parts):
                 return All(tuple(self.spelled_out(part) for part in parts))
@@ -78,8 +95,27 @@ class Columns:
                 words = self.words(name)
                 own = words.categories[_of_words(condition, words)]
                 return Compare(name, "in", tuple(str(word) for word in own))
+            case Compare(column=name) if name in self.bounds:
+                least, most = self.bounds[name]
+                ends = Compare(name, ">=", (least,)), Compare(name, "<=", (most,))
+                return All((condition, *ends))
             case _:
                 return condition
+
+    def span(self, name: str) -> str:
+        """Say in words what a column is on these customers."""
+        if self.is_words(name):
+            there = self.words(name).remove_unused_categories().categories
+            several = ", ".join(map(str, there[:FEW])) + (", ..." if len(there) > FEW else "")
+            return f"{name} is {several}" if len(there) else f"{name} is known of nobody"
+        numbers = self.numbers(name)
+        known = numbers[~np.isnan(numbers)]
+        if pd.api.types.is_bool_dtype(self.frame[name].dtype):
+            return f"{name} holds for {int(known.sum()):,} of {len(numbers):,}"
+        if not len(known):
+            return f"{name} is known of nobody"
+        low, high = _texts(np.array([known.min(), known.max()]), None).to_pylist()
+        return f"{name} is {low} to {high}" if low != high else f"{name} is always {low}"
 
     def known(self, where: str, name: str) -> None:
         """Refuse a column that is not there, and name the nearest."""

@@ -34,6 +34,9 @@ class Limits:
         Largest adjusted Rand index with any single column that was cut.
     null
         Largest share of permuted data that do as well.
+    changed
+        Of a refit: the largest share of customers whose persona it alone changes. Beyond it
+        `unsteady` warns; the gate judges one fit.
     """
 
     fewest: int = 3
@@ -43,6 +46,7 @@ class Limits:
     dissolved: float = 0.5
     artefact: float = 0.8
     null: float = 0.05
+    changed: float = 0.15
 
 
 LIMITS = Limits()
@@ -104,6 +108,19 @@ def gate(of: Judgement, limits: Limits = LIMITS) -> Verdict:
     """
     reasons = [*_shape(of, limits), *_fooled(of, limits), *_useless(of.usefulness)]
     return _verdict(reasons, _praise(of), "Do not use these personas")
+
+
+def unsteady(changed: pd.Series, limits: Limits = LIMITS) -> str | None:
+    """Return a warning where refits move customers, by cut-off; None where they do not."""
+    bad = [f"{of:.1%} at {cutoff}" for cutoff, of in changed.items() if of > limits.changed]
+    if not bad:
+        return None
+    told = ", ".join(bad)
+    return (
+        f"A refit alone changed the persona of more than {limits.changed:.0%} of customers "
+        f"({told}; {changed.mean():.1%} on average over {len(changed)}): before campaigns follow a "
+        "move between personas, look at what happened there."
+    )
 
 
 def _shape(of: Judgement, limits: Limits) -> list[str]:

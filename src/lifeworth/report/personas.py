@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from lifeworth.evaluate.personas import Judgement, Verdict
+from lifeworth.evaluate.personas import LIMITS, Judgement, Verdict
 from lifeworth.report.captions import Caption
 from lifeworth.report.grids import Cell, Grid, Row
 from lifeworth.report.persona_figures import heat_map, scatter, snake_plot, stacked, treemap
 from lifeworth.report.sections import Picture, Section
+from lifeworth.report.terminal import print_grid, print_path
 from lifeworth.report.wording import money, number, share
 
 
@@ -75,15 +75,18 @@ def print_personas(evidence: PersonaEvidence, console: Console, report: Path) ->
     console.print(Text(evidence.verdict.sentence))
     for note in evidence.notes:
         console.print(Text(f"Note: {note}", style="yellow"))
-    grid = _profile_grid(evidence)
-    table = Table(caption=f"means, {evidence.currency} per customer", caption_justify="left")
-    for place, name in enumerate(grid.head):
-        table.add_column(name, justify="left" if place == 0 else "right")
-    for row in grid.groups[""]:
-        table.add_row(*(c.text for c in row))
-    console.print(table)
-    link = f"link {report.resolve().as_uri()}"
-    console.print(Text("Report: ").append(str(report), style=link), soft_wrap=True)
+    console.print(Text(f"Means of each persona; money in {evidence.currency}:"))
+    print_grid(_plain(_profile_grid(evidence)), console)
+    print_path("Report", report, console)
+
+
+def _plain(grid: Grid) -> Grid:
+    """Return a table without its intervals, which are in the report."""
+    groups = {
+        title: [[Cell(text=cell.text) for cell in row] for row in rows]
+        for title, rows in grid.groups.items()
+    }
+    return Grid(head=grid.head, groups=groups, words=grid.words)
 
 
 def _verdict(evidence: PersonaEvidence) -> Section:
@@ -142,7 +145,8 @@ def _profiles(evidence: PersonaEvidence) -> Section:
         "Who they are",
         "Means of each persona as of the cut-off, the most valuable first, and beside them what "
         "its customers did in the horizon, which the personas have not seen. Small figures are "
-        "90 % intervals from resampling customers.",
+        "90 % intervals from resampling customers. No persona: customers farther from every "
+        "persona than its own customers are; VIP Outliers: those of them with high value.",
         "Intervals of two personas that overlap in every column: they are one.",
     )
     picture = Picture(title="Value held by personas", figure=treemap(evidence.profiles))
@@ -248,14 +252,17 @@ def _months(evidence: PersonaEvidence, refits: pd.DataFrame) -> Section:
         "Personas fitted again at every cut-off, in the scales of the first, and matched to those "
         "before. Changed: customers whose persona the new fit alone changed, both models being "
         "asked about the same day; K-Means begins at the personas before. Beside it what a fit "
-        "found anew would have changed, with its personas matched and unmatched.",
-        "More than 15 % changed by the fit alone: what looks like customers moving is the model.",
+        "found anew would have changed, with its personas matched and unmatched. This chain begins "
+        "at the first cut-off; the personas above were found at the last one alone, so that counts "
+        "of one day differ between here and there.",
+        f"More than {share(LIMITS.changed, 0)} changed by the fit alone: what looks like customers "
+        "moving is the model.",
     )
     rows: list[Row] = [
         [
             Cell(text=str(row["cutoff"])),
             Cell(text=number(int(row["personas"]))),
-            Cell(text=share(float(row["changed"]))),
+            Cell(text=share(float(row["changed"])), alarm=bool(row["changed"] > LIMITS.changed)),
             Cell(text=share(float(row["anew"]))),
             Cell(text=share(float(row["anew_raw"]))),
             Cell(text=str(row["happened"])),

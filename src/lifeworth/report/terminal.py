@@ -18,6 +18,10 @@ MODEL, PADDING = 14, 3
 """Columns of a model, and what a table puts around a column."""
 
 
+WHOLE = 24
+"""Characters of a cell up to which it stays on one line."""
+
+
 def print_summary(evidence: Evidence, console: Console, report: Path | None = None) -> None:
     """Print the headline, notes, the holdout table and the path of the report, as given."""
     console.print()
@@ -48,20 +52,60 @@ def print_tiles(tiles: list[tuple[str, Cell]], console: Console) -> None:
 
 
 def print_grid(grid: Grid, console: Console) -> None:
-    """Print a table of the page; columns that have no cell are left out."""
-    table = Table()
+    """Print a table of the page; columns that have no cell are left out.
+
+    Where the terminal is too narrow for all columns the others follow in a table below, beside the
+    names of their rows.
+    """
     lines = [row for rows in grid.groups.values() for row in rows]
     kept = [i for i in range(len(grid.head)) if i == 0 or any(row[i].text for row in lines)]
-    for i in kept:
-        justify = "left" if i in grid.words else "right"
-        table.add_column(Text(grid.head[i]), justify=justify, overflow="fold")
-    for title, rows in grid.groups.items():
-        table.add_section()
-        if title:
-            table.add_row(Text(title, style="bold"))
-        for row in rows:
-            table.add_row(*(_cell(row[i], interval=True) for i in kept))
-    console.print(table)
+    widths = {i: _widths(grid.head[i], [row[i] for row in lines]) for i in kept}
+    for some in _fitting(widths, console.width):
+        table = Table()
+        for i, width in some.items():
+            justify = "left" if i in grid.words else "right"
+            table.add_column(Text(grid.head[i]), justify=justify, overflow="fold", width=width)
+        for title, rows in grid.groups.items():
+            table.add_section()
+            if title:
+                table.add_row(Text(title, style="bold"))
+            for row in rows:
+                table.add_row(*(_cell(row[i], interval=True) for i in some))
+        console.print(table)
+
+
+def _widths(head: str, cells: list[Cell]) -> tuple[int, int]:
+    """Return the width at which no word of the title breaks and nothing short, and that of all."""
+    texts = [text for cell in cells for text in (cell.text, cell.small)]
+    words = [len(word) for word in head.split()]
+    least = max([1, *words, *(min(len(text), WHOLE) for text in texts)])
+    return least, max([1, len(head), *map(len, texts)])
+
+
+def _fitting(widths: dict[int, tuple[int, int]], room: int) -> Iterator[dict[int, int]]:
+    """Yield the columns of each table and their widths; the first column is in all of them."""
+    first, *rest = widths
+    some = [first]
+    for i in rest:
+        if len(some) > 1 and _taken([widths[k][0] for k in (*some, i)]) > room:
+            yield _spread({k: widths[k] for k in some}, room)
+            some = [first]
+        some.append(i)
+    yield _spread({k: widths[k] for k in some}, room)
+
+
+def _taken(widths: list[int]) -> int:
+    return sum(widths) + PADDING * len(widths) + 1
+
+
+def _spread(widths: dict[int, tuple[int, int]], room: int) -> dict[int, int]:
+    """Return widths of columns: the least ones, and of what is left each in turn."""
+    spare = max(0, room - _taken([least for least, _ in widths.values()]))
+    given = {}
+    for i, (least, most) in widths.items():
+        more = min(most - least, spare)
+        given[i], spare = least + more, spare - more
+    return given
 
 
 def _tables(grid: Grid, currency: str, width: int) -> Iterator[Table]:

@@ -18,7 +18,7 @@ from lifeworth.run.board_file import DEFAULT, read_board_file
 from lifeworth.run.finished import folder_of, left_by
 from lifeworth.run.outputs import put
 from lifeworth.run.reopened import Reopened, reopened
-from lifeworth.run.rules import Following, columns, facts_of, notes_of, terms_of
+from lifeworth.run.rules import BOUNDS, Following, columns, facts_of, notes_of, terms_of
 from lifeworth.run.warnings import Warned, warned
 from lifeworth.tables.columns import read_columns
 from lifeworth.tables.errors import InputError
@@ -63,7 +63,7 @@ def main(arguments: Arguments) -> int:
         frame = _with_personas(arguments, columns(scores, run.history, warnings.triggers))
     with console.status("following the rules"):
         terms = terms_of(arguments)
-        acted = act(board, frame, terms, BEHIND)
+        acted = act(board, frame, terms, BEHIND, BOUNDS)
     shown = Shown(
         title=f"{run.config.title}: who gets which action",
         subtitle=f"{card['model']}, {_span(scores)}, {card['value_is']}",

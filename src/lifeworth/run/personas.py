@@ -14,7 +14,7 @@ from rich.console import Console
 from lifeworth.asof.split import latest
 from lifeworth.evaluate.bootstrap import Resampling
 from lifeworth.evaluate.persona_use import Usefulness
-from lifeworth.evaluate.personas import Verdict, gate, legacy_gate
+from lifeworth.evaluate.personas import Verdict, gate, legacy_gate, unsteady
 from lifeworth.models.membership import Membership
 from lifeworth.models.personas.fit import Found, found
 from lifeworth.report.page import write as write_report
@@ -176,6 +176,9 @@ def left(done: Done, members: Membership) -> dict[str, pd.DataFrame | None]:
 def evidence(config: RunConfig, done: Done, card: dict[str, Any]) -> PersonaEvidence:
     """Return what the report shows."""
     notes = [*done.own.fit.personas.notes(), *done.missing]
+    if done.months is not None:
+        moved = unsteady(done.months.refits.set_index("cutoff")["changed"])
+        notes += [moved] if moved else []
     if config.names.debug:
         notes.append(f"debug={config.names.debug}: made in a hurry, the figures mean nothing.")
     split = config.split

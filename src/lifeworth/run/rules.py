@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from lifeworth.asof.features import features
+from lifeworth.asof.features import EVENT_DAYS, WINDOWS, features
 from lifeworth.asof.split import History
 from lifeworth.decide.acting import Acted, Terms
 from lifeworth.decide.tiers import ASCENDING, guardrails
@@ -14,6 +14,18 @@ from lifeworth.report.wording import counted, number, share
 from lifeworth.run.words import Words
 
 Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+SHARES = ("p_alive", "p_active", "value_rank", "returned_share")
+
+COUNTS = (
+    "frequency", "recency_days", "age_days", "days_since_last", "mean_gap_days", "sd_gap_days",
+    "lines_per_order", "complaints", "treatments_received", "expected_purchases",
+    f"events_{EVENT_DAYS}d", *(f"orders_{days}d" for days in WINDOWS), "cart_days_ago",
+    "complaint_days_ago",
+)  # fmt: skip
+
+BOUNDS = dict.fromkeys(SHARES, (0.0, 1.0)) | dict.fromkeys(COUNTS, (0.0, float("inf")))
+"""What columns can ever be: a rule beyond it is a slip."""
 
 
 class Following(Words):
@@ -82,6 +94,8 @@ def notes_of(given: Following, card: dict[str, Any], acted: Acted) -> list[str]:
         )
     for name, before in acted.shadowed.items():
         notes.append(f"Rule {name} never gets its turn here, behind {', '.join(before)}.")
+    for name, seen in acted.idle.items():
+        notes.append(f"Rule {name} fires for nobody here: {'; '.join(seen)}.")
     if card["debug"]:
         notes.append(f"debug={card['debug']}: the figures mean nothing.")
     return notes

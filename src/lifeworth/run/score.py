@@ -20,7 +20,7 @@ from lifeworth.run.export import described
 from lifeworth.run.finished import folder_of
 from lifeworth.run.frozen import Placed, Today, placed, today
 from lifeworth.run.outputs import PERSONAS, put, whole
-from lifeworth.run.rules import Following, columns, facts_of, notes_of, terms_of
+from lifeworth.run.rules import BOUNDS, Following, columns, facts_of, notes_of, terms_of
 from lifeworth.tables.errors import InputError
 
 VERB = "lifeworth score"
@@ -37,16 +37,16 @@ board that comes along is followed, as lifeworth board does."""
 PAGE = "scored.html"
 
 OF_ACTION = {
-    "action": ("text", "the action given first; later ones are action_2, ..."),
+    "action": ("text", "what is done with the customer"),
     "channel": ("text", "where it is done"),
     "rule": ("text", "the rule that gave it"),
     "why": ("text", "what of the customer made the rule fire"),
     "cost": ("cents", "what it costs; missing where there is none"),
     "margin": ("cents", "what it is expected to bring over what would come anyway"),
 }
-"""Unit and meaning of what is said of a customer's first action, in columns that end in _1."""
+"""Unit and meaning of what is said of an action, in columns that end in its place: _1, _2, ..."""
 
-TEXTS = tuple(f"{name}_1" for name, (unit, _) in OF_ACTION.items() if unit == "text")
+TEXTS = tuple(name for name, (unit, _) in OF_ACTION.items() if unit == "text")
 
 COLUMNS = {
     **OF_SCORES,
@@ -55,9 +55,8 @@ COLUMNS = {
     "persona": ("text", "whom the customer is like; VIP Outliers or No persona for nobody"),
     "persona_probability": ("probability", "of the nearest persona"),
     "nearest_persona": ("text", "the nearest persona, also of who is like nobody"),
-    **{f"{name}_1": said for name, said in OF_ACTION.items()},
 }
-"""Unit and meaning of every column of scored.csv."""
+"""Unit and meaning of the columns of scored.csv but those of actions."""
 
 
 class Arguments(Following):
@@ -86,7 +85,7 @@ def main(arguments: Arguments) -> int:
     with console.status("following the rules"):
         frame = columns(scores, store.history, triggers(store.history))
         terms = terms_of(arguments)
-        acted = act(board, _with_personas(frame, found), terms, BEHIND)
+        acted = act(board, _with_personas(frame, found), terms, BEHIND, BOUNDS)
     people = side_by_side(store, scores, found)
     table = with_actions(people, acted.given, terms.most)
     own = [] if found is None else found.notes
@@ -121,16 +120,15 @@ def side_by_side(store: Today, scores: pd.DataFrame, found: Placed | None) -> pd
 
 
 def with_actions(table: pd.DataFrame, given: pd.DataFrame, most: int) -> pd.DataFrame:
-    """Return customers with all of OF_ACTION of the first action, and up to `most` by name.
+    """Return customers with all of OF_ACTION of each of their actions, of which `most` are there.
 
     Where there is none, "" in texts and NaN in numbers.
     """
     for place in range(1, most + 1):
-        names = list(OF_ACTION) if place == 1 else ["action"]
-        own = given.loc[given["place"] == place, ["customer_id", *names]]
-        own = own.rename(columns={name: f"{name}_{place}" for name in names})
+        own = given.loc[given["place"] == place, ["customer_id", *OF_ACTION]]
+        own = own.rename(columns={name: f"{name}_{place}" for name in OF_ACTION})
         table = table.merge(own, on="customer_id", how="left")
-    texts = [name for name in table if name.startswith(("action_", *TEXTS))]
+    texts = [f"{name}_{place}" for place in range(1, most + 1) for name in TEXTS]
     return table.fillna(dict.fromkeys(texts, ""))
 
 
@@ -187,14 +185,18 @@ def _write(out: Path, shown: Shown) -> Path:
 
 def _manifest(shown: Shown) -> dict[str, Any]:
     table = shown.customers
-    later = {name: OF_ACTION["action"] for name in table if name.startswith("action_")}
+    of_actions = {
+        f"{name}_{place}": (unit, f"of action {place}: {meaning}")
+        for place in range(1, shown.terms.most + 1)
+        for name, (unit, meaning) in OF_ACTION.items()
+    }
     return {
         **shown.facts,
         "currency": shown.currency,
         "money": f"cents, 1/100 {shown.currency}",
         "customers": len(table),
         "new": int(table["new"].sum()),
-        "columns": [described(str(name), table[name], later | COLUMNS) for name in table],
+        "columns": [described(str(name), table[name], of_actions | COLUMNS) for name in table],
         "notes": shown.notes,
     }
 
