@@ -22,7 +22,9 @@ EXPERIMENTS = {
     "basket_online_retail": [
         *("model.products=300", "baselines.ease.products=300", "ranking.visits=150"),
     ],
-    "ranker_online_retail": ["baselines.ease.products=300", "ranking.visits=60"],
+    "ranker_online_retail": [
+        *("baselines.ease.products=300", "ranking.visits=60", "baselines.learnt.trees=20"),
+    ],
 }
 
 

@@ -15,7 +15,7 @@ from lifeworth.run.rankings import run
 
 EXPERIMENTS = {
     "ranker_retailrocket": ["~model@baselines.ease", "ranking.visits=300"],
-    "basket_tafeng": ["ranking.visits=200"],
+    "basket_tafeng": ["ranking.visits=200", "model.customers=1000", "model.trees=20"],
 }
 
 
@@ -125,7 +125,12 @@ def test_verbs_for_forecasts_refuse_its_run(folder: Path, turned_away) -> None:
     assert "is the run of a ranking" in turned_away(folder)
 
 
-def test_scores_are_called_chances_only_of_what_they_are_chances_of(card, config) -> None:
-    """The union's of the next view; GP-TopFreq counts."""
-    told = {"retailrocket": "chance", "tafeng": "score"}
-    assert card["score_is"] == told[config.names.data]
+def test_scores_are_called_chances_only_of_what_they_are_chances_of(
+    card, config, folder: Path
+) -> None:
+    """The union's of the next view, the trees' of the next basket; counts and votes are none."""
+    assert card["score_is"] == "chance"
+    told = set(pd.read_parquet(folder / "chances.parquet")["model"])
+    never = {name for name in config.baselines if not name.startswith("ranker_repeat")}
+    assert told
+    assert not told & never

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, cast, runtime_checkable
+from typing import ClassVar, NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from lifeworth.asof.baskets import Trails, refuse_other_catalogue
 from lifeworth.models.core import Told, fitted
+from lifeworth.tables.visits import Unit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +54,9 @@ class Top(NamedTuple):
 class Sparse:
     """A sparse matrix as arrays that can be kept: compressed rows."""
 
-    indptr: Int[np.ndarray, " rows_and_one"]
-    indices: Int[np.ndarray, " entries"]
-    data: Float[np.ndarray, " entries"]
+    indptr: Int[np.ndarray, " _"]
+    indices: Int[np.ndarray, " _"]
+    data: Float[np.ndarray, " _"]
     columns: int
 
     def array(self) -> sp.csr_array:
@@ -161,6 +162,19 @@ class Ranks(Told, Protocol):
         A product without an entry is no candidate.
         """
         ...
+
+
+@runtime_checkable
+class GivesChances(Ranks, Protocol):
+    """A ranker whose scores are chances that a product is among what comes next.
+
+    Attributes
+    ----------
+    chance_of
+        Of what kind of visits; of others its scores are scores.
+    """
+
+    chance_of: ClassVar[tuple[Unit, ...]]
 
 
 def parts(model: Ranks, asked: Trails, k: int) -> Iterator[tuple[Trails, sp.csr_array]]:

@@ -12,21 +12,9 @@ from jaxtyping import Bool, Float, Int
 
 from lifeworth.asof.baskets import Trails, catalogue, numbered, trails
 from lifeworth.evaluate.ranking import Places, Spread, joined, listed, places, spread_of
-from lifeworth.models.basket.attach import Attached
-from lifeworth.models.basket.ease import CalibratedEase
-from lifeworth.models.ranker.repeat import Repeats
-from lifeworth.models.ranker.union import Blend
-from lifeworth.models.ranking import Ranks, Top, parts, shape_of, top, unseen
+from lifeworth.models.ranking import GivesChances, Ranks, Top, parts, shape_of, top, unseen
 from lifeworth.run.config import RankingRules, RunConfig
 from lifeworth.tables.visits import Unit, Visits
-
-CHANCES: dict[type, tuple[Unit, ...]] = {
-    Attached: ("cart",),
-    CalibratedEase: ("cart",),
-    Blend: ("session", "customer"),
-    Repeats: ("session", "customer", "basket"),
-}
-"""Fitted models whose scores are chances that a product is among what comes next, and of what."""
 
 
 @runtime_checkable
@@ -147,7 +135,7 @@ def _money(
 
 def gives_chances(fitted: Ranks, question: Question) -> bool:
     """Say whether the scores are chances that a product is among what is wanted."""
-    return question.unit in CHANCES.get(type(fitted), ())
+    return isinstance(fitted, GivesChances) and question.unit in fitted.chance_of
 
 
 @dataclass(frozen=True, eq=False)

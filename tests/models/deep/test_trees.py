@@ -5,6 +5,7 @@ import pytest
 from skops.io import dumps
 
 from lifeworth.models.deep.trees import Growth, Outcomes, grow, heads, judged, kept, say, unkept
+from lifeworth.tables.errors import InputError
 
 GROWTH = Growth(trees=10, leaves=4, learning_rate=0.1, fewest=20)
 SCALE = 0.5
@@ -30,7 +31,7 @@ def test_kept_trees_say_the_same_to_the_bit():
 
 def test_types_of_others_are_refused():
     content = np.frombuffer(dumps({"buys": np.ones(1), "extra": Growth}), dtype=np.uint8)
-    with pytest.raises(ValueError, match="is not a type that is kept there"):
+    with pytest.raises(InputError, match=r"1 types that are not scikit-learn's, such as lifeworth"):
         unkept(content)
 
 

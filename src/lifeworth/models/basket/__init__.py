@@ -4,6 +4,8 @@ GpTopFreq  a customer's own products by frequency, then everybody's (Li et al. 2
 TifuKnn    frequencies that fade, and those of customers alike (Hu et al. 2020)
 Attach     products bought with those in the cart
 CartEase   EASE on carts (Steck 2019)
+learnt     Learnt: boosted trees over candidates of several kinds; it needs the extra `basket`, and
+           is not imported here because the others do without scikit-learn
 curve      makes chances of the scores of these two, by later carts
 """
 

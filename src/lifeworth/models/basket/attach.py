@@ -1,5 +1,7 @@
 """Attach: the chance that a product is bought with those in the cart."""
 
+from typing import ClassVar
+
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
@@ -9,6 +11,7 @@ from lifeworth.asof.baskets import Trails
 from lifeworth.models.basket.curve import Curve, Later, Scored, learnt_curve, parted
 from lifeworth.models.core import Parameter, fitted, recipe
 from lifeworth.models.ranking import Sparse, best, shape_of, sparse
+from lifeworth.tables.visits import Unit
 
 
 @recipe
@@ -50,16 +53,21 @@ class Attach:
         )
 
     def _pairs(self, held: sp.csr_array) -> "Pairs":
-        count = np.asarray(held.sum(axis=0)).ravel()
-        share = count / max(len(held.indptr) - 1, 1)
-        pairs = (held.T @ held).tocoo()
-        both = (pairs.row != pairs.col) & (pairs.data >= self.least)
-        j, i, n = pairs.row[both], pairs.col[both], pairs.data[both]
-        excess = (n + self.prior * share[i]) / (count[j] + self.prior)
-        excess -= self.prior * share[i] / (count[j] + self.prior)
-        shape = (len(count), len(count))
-        likely = best(sp.csr_array((excess, (j, i)), shape=shape), self.keep)
-        return Pairs(excess=sparse(likely), alone=self.prior / (count + self.prior), share=share)
+        return pairs_of(held, self.prior, self.least, self.keep)
+
+
+def pairs_of(held: sp.csr_array, prior: float, least: int, keep: int) -> "Pairs":
+    """Return the chances of products to be in a basket with another, of baskets by products."""
+    count = np.asarray(held.sum(axis=0)).ravel()
+    share = count / max(shape_of(held)[0], 1)
+    pairs = (held.T @ held).tocoo()
+    both = (pairs.row != pairs.col) & (pairs.data >= least)
+    j, i, n = pairs.row[both], pairs.col[both], pairs.data[both]
+    excess = (n + prior * share[i]) / (count[j] + prior)
+    excess -= prior * share[i] / (count[j] + prior)
+    shape = (len(count), len(count))
+    likely = best(sp.csr_array((excess, (j, i)), shape=shape), keep)
+    return Pairs(excess=sparse(likely), alone=prior / (count + prior), share=share)
 
 
 def baskets_of(visits: Trails) -> sp.csr_array:
@@ -89,6 +97,11 @@ class Pairs:
     alone: np.ndarray
     share: np.ndarray
 
+    def beside(self, cart: sp.csr_array) -> sp.csr_array:
+        """Return the mean excess of each product over the products of each cart."""
+        size = np.maximum(np.asarray(cart.sum(axis=1)).ravel(), 1.0)
+        return sp.csr_array(sp.diags_array(1.0 / size) @ cart @ self.excess.array())
+
     def scored(self, cart: sp.csr_array, k: int) -> Scored:
         """Return the mean of each product that any of the cart speaks for, or that is popular.
 
@@ -96,7 +109,7 @@ class Pairs:
         """
         size = np.maximum(np.asarray(cart.sum(axis=1)).ravel(), 1.0)
         mean = sp.csr_array(sp.diags_array(1.0 / size) @ cart)
-        said = sp.csr_array(mean @ self.excess.array())
+        said = self.beside(cart)
         base = np.asarray(mean @ self.alone).ravel()
         base[np.diff(cart.indptr) == 0] = 1.0  # an empty cart: everybody's chances
         popular = np.lexsort((np.arange(len(self.share)), -self.share))
@@ -118,6 +131,8 @@ class Attached:
     """Pairs of products, and the curve."""
 
     recipe: Attach
+    chance_of: ClassVar[tuple[Unit, ...]] = ("cart",)
+
     product_id: np.ndarray
     pairs: Pairs
     curve: Curve

@@ -1,5 +1,7 @@
 """EASE on carts, as a chance: what goes with a cart, calibrated on later carts."""
 
+from typing import ClassVar
+
 import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Float
@@ -11,6 +13,7 @@ from lifeworth.models.basket.curve import LEAST, Curve, Later, Scored, learnt_cu
 from lifeworth.models.core import Parameter, fitted, recipe
 from lifeworth.models.linear import linear_map
 from lifeworth.models.ranking import Sparse, shape_of, sparse
+from lifeworth.tables.visits import Unit
 
 
 @recipe
@@ -70,6 +73,8 @@ class CalibratedEase:
     """The map, each product's share of all touches, and the curve."""
 
     recipe: CartEase
+    chance_of: ClassVar[tuple[Unit, ...]] = ("cart",)
+
     product_id: np.ndarray
     weights: Sparse
     share: Float[np.ndarray, " products"]

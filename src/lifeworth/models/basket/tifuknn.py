@@ -98,10 +98,13 @@ class Faded:
         """Return the mix of own frequencies and those of the neighbours."""
         del k  # all of them
         own = self.recipe.frequencies(asked)
+        return sp.csr_array(self.recipe.own * own + (1.0 - self.recipe.own) * self.nearest(own))
+
+    def nearest(self, own: sp.csr_array) -> sp.csr_array:
+        """Return the mean frequencies of the customers nearest to each row of frequencies."""
         known, square = self.known
         apart = square - 2.0 * (own @ known.T).toarray()  # less the square of one's own length
-        mean = sp.csr_array(weights_of_nearest(apart, self.recipe.neighbours)) @ known
-        return sp.csr_array(self.recipe.own * own + (1.0 - self.recipe.own) * mean)
+        return sp.csr_array(sp.csr_array(weights_of_nearest(apart, self.recipe.neighbours)) @ known)
 
     def parameters(self) -> list[Parameter]:
         """Return nothing: customers are kept, nothing is estimated."""

@@ -3,20 +3,16 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
-from skops.io import dumps, get_untrusted_types, loads
 
 from lifeworth.models.deep.heads import Heads
+from lifeworth.models.keeping import Kept, keep, unkeep
 
 FEWEST = 40
 """Customers of either kind without whom all are taken for alike."""
 
-OURS = ("sklearn.", "numpy.", "builtins.")
-"""Where the types that are kept come from."""
-
-Kept = UInt8[np.ndarray, " bytes"]
 Columns = Float[np.ndarray, "customers columns"]
 Row = Float[np.ndarray, " customers"]
 
@@ -142,20 +138,9 @@ def heads(grown: list[list[Trees]], x: Columns) -> Heads:
 
 def kept(trees: Trees) -> Kept:
     """Return the trees as bytes."""
-    return np.frombuffer(dumps(trees._asdict()), dtype=np.uint8)
+    return keep(trees._asdict())
 
 
 def unkept(content: Kept) -> Trees:
-    """Return the trees of `kept`.
-
-    Raises
-    ------
-    ValueError
-        If there is anything in it but scikit-learn's and NumPy's own types.
-    """
-    data = content.tobytes()
-    types = get_untrusted_types(data=data)
-    odd = [name for name in types if not name.startswith(OURS)]
-    if odd:
-        raise ValueError(f"trees: '{odd[0]}' is not a type that is kept there")
-    return Trees(**loads(data, trusted=types))
+    """Return the trees of `kept`."""
+    return Trees(**unkeep(content))

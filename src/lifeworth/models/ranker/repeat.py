@@ -1,5 +1,7 @@
 """Repeats: what was touched before is touched again, by how long ago and how often it was."""
 
+from typing import ClassVar
+
 import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Bool, Float, Int
@@ -7,6 +9,7 @@ from pydantic import PositiveFloat, PositiveInt
 
 from lifeworth.asof.baskets import Trails, spread
 from lifeworth.models.core import Parameter, fitted, recipe
+from lifeworth.tables.visits import Unit
 
 Numbers = Int[np.ndarray, " _"]
 Table = Float[np.ndarray, "back times"]
@@ -78,6 +81,8 @@ class Repeats:
     """The chance of a repeat, by places back (the last row: further) and times before."""
 
     recipe: Repeat
+    chance_of: ClassVar[tuple[Unit, ...]] = ("session", "customer", "basket")
+
     product_id: np.ndarray
     chance: Table
 

@@ -1,7 +1,7 @@
 """A union of retrievers; a conditional logit learnt on later visits ranks their candidates."""
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,6 +18,7 @@ from lifeworth.models.ranker.towers import Towers
 from lifeworth.models.ranker.vsknn import Neighbours, VsKnn
 from lifeworth.models.ranking import Ranks, best, order_of, places_in_row, shape_of
 from lifeworth.tables.errors import InputError
+from lifeworth.tables.visits import Unit
 
 Numbers = Int[np.ndarray, " _"]
 Reals = Float[np.ndarray, " _"]
@@ -143,6 +144,8 @@ def _questions(visits: Trails, recipe: Union, seed: int) -> tuple[Trails, Number
 @fitted
 class Blend:
     """The retrievers, candidates of each, and the weights of the features of these (`names`)."""
+
+    chance_of: ClassVar[tuple[Unit, ...]] = ("session", "customer")
 
     product_id: np.ndarray
     candidates_each: int

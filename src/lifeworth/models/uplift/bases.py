@@ -1,11 +1,10 @@
-"""What learners are made of: any regressor or classifier of scikit-learn, and how it is kept."""
+"""What learners are made of: any regressor or classifier of scikit-learn."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import UInt8
 from sklearn.base import clone, is_classifier
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
@@ -13,15 +12,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import all_estimators
-from skops.io import dumps, get_untrusted_types, loads
 
 from lifeworth.models.uplift.trial import ByArm, Row, Trial
 from lifeworth.tables.errors import InputError, did_you_mean
-
-Kept = UInt8[np.ndarray, "_"]
-
-OURS = ("sklearn.", "numpy.", "builtins.", "pandas.")
-"""Where the types that are kept come from."""
 
 RAREST = 20
 """Customers of a level of text that is told apart from other rare ones."""
@@ -120,30 +113,6 @@ def chances(trial: Trial, seed: int) -> tuple[Pipeline | None, ByArm]:
     model = make_pipeline(columns_of(), LogisticRegression(max_iter=1_000, random_state=seed))
     model.fit(trial.features, trial.arm)
     return model, np.asarray(model.predict_proba(trial.features), dtype=np.float64)
-
-
-def keep(model: Any) -> Kept:
-    """Return a fitted model as bytes that hold no code."""
-    return np.frombuffer(dumps(model), dtype=np.uint8)
-
-
-def unkeep(kept: Kept) -> Any:
-    """Return the model of `keep`.
-
-    Raises
-    ------
-    InputError
-        If it holds types of strange packages.
-    """
-    data = kept.tobytes()
-    strange = get_untrusted_types(data=data)
-    foreign = [kind for kind in strange if not kind.startswith(OURS)]
-    if foreign:
-        raise InputError(
-            f"fitted model: it holds {len(foreign)} types that are not scikit-learn's, such as "
-            f"{foreign[0]}; fit the model again"
-        )
-    return loads(data, trusted=strange)
 
 
 def columns_of() -> Any:

@@ -11,7 +11,8 @@ from jaxtyping import Float
 from scipy import special
 
 from lifeworth.models.core import Parameter, fitted
-from lifeworth.models.uplift.bases import Base, Kept, expected, keep, outcomes, told, unkeep
+from lifeworth.models.keeping import Kept, keep, unkeep
+from lifeworth.models.uplift.bases import Base, expected, outcomes, told
 from lifeworth.models.uplift.forest import Grown, keep_grown, unkeep_grown
 from lifeworth.models.uplift.learners import LEARNERS, Learner, Models, say_forest
 from lifeworth.models.uplift.math import doubly_robust

@@ -8,7 +8,8 @@ import pandas as pd
 from econml.grf import CausalForest
 from econml.tree._tree import Tree  # the class of which a fitted tree is made; it has no other door
 
-from lifeworth.models.uplift.bases import Kept, columns_of, keep, unkeep
+from lifeworth.models.keeping import Kept, keep, unkeep
+from lifeworth.models.uplift.bases import columns_of
 from lifeworth.models.uplift.trial import Row
 
 BLOCK = 50_000
