@@ -4,10 +4,11 @@ import datetime as dt
 from itertools import permutations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
-from lifeworth.asof.product_graph import product_graph
+from lifeworth.asof.product_graph import likeness, product_graph
 from lifeworth.asof.products import product_frame
 from lifeworth.asof.split import cut
 from lifeworth.tables.errors import InputError
@@ -106,3 +107,34 @@ def test_products_have_name_and_category_of_the_store(history) -> None:
     named = history.tables.products.to_pandas().set_index("product_id")
     assert found["category"].tolist() == named.loc[found["product_id"], "category"].tolist()
     assert found["product_id"].is_monotonic_increasing
+
+
+def test_likeness_is_the_cosine_of_what_products_are_bought_with(history) -> None:
+    edges = product_graph(history, least=2, prior=1.0).to_pandas()
+    weight = {
+        (row.product_id, row.other_id): max(np.log(row.lift_shrunken), 0.0)
+        for row in edges.itertuples()
+    }
+    ids = sorted(edges["product_id"].unique())
+    for hero in ids[:4]:
+        found = likeness(edges, hero)
+        assert sorted(found.index) == [name for name in ids if name != hero]
+        for other in found.index:
+            rest = [name for name in ids if name not in (hero, other)]
+            u, v = (np.array([weight.get((p, q), 0.0) for q in rest]) for p in (hero, other))
+            length = np.sqrt(u @ u * (v @ v))
+            assert found[other] == pytest.approx(u @ v / length if length else 0.0, abs=1e-9)
+
+
+def test_products_that_go_with_the_same_things_are_alike_whether_or_not_with_each_other() -> None:
+    """Two teas go with milk and sugar and never with each other; milk goes with both."""
+    pairs = [("tea", "milk", 4.0), ("tea", "sugar", 3.0), ("herbal", "milk", 4.0),
+             ("herbal", "sugar", 3.0), ("nails", "hammer", 5.0), ("tea", "nails", 0.5)]  # fmt: skip
+    edges = pd.DataFrame(
+        [e for a, b, lift in pairs for e in ((a, b, lift), (b, a, lift))],
+        columns=["product_id", "other_id", "lift_shrunken"],
+    )
+    found = likeness(edges, "tea")
+    assert found["herbal"] == pytest.approx(1.0)
+    assert found["hammer"] == found["nails"] == 0.0
+    assert likeness(edges, "unknown").empty

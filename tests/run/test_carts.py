@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lifeworth.asof.product_graph import likeness
 from lifeworth.models.ranking import unseen
 from lifeworth.models.store import load
 from lifeworth.run.cli import main
@@ -200,6 +201,61 @@ def test_what_may_not_be_offered_takes_no_place(recommend, products, tmp_path: P
     status, _ = recommend(*CART, f"products={path}", "candidates=1", f"out={out}")
     assert status == 0
     assert pd.read_parquet(out)["product_id"].tolist() == [low[-1]]
+
+
+def test_offers_say_with_which_product_of_the_cart_they_were_bought(
+    carts, recommend, tmp_path: Path
+) -> None:
+    out = tmp_path / "offers.parquet"
+    _, said = recommend(*CART, f"out={out}")
+    graph = pd.read_parquet(carts[1] / "product_graph.parquet")
+    graph = graph[graph["product_id"].isin(["22423", "22720"])]
+    most = graph.groupby("other_id")["orders"].max()
+    found = pd.read_parquet(out).set_index("product_id")
+    told = found[found["bought_with"] != ""]
+    assert len(told) > 10
+    assert told["orders_together"].to_dict() == most.reindex(told.index).to_dict()
+    first = told.iloc[0]
+    lifts = graph.set_index(["product_id", "other_id"])["lift_shrunken"]
+    assert first["times_chance"] == pytest.approx(lifts[first["bought_with"], told.index[0]])
+    assert f"{first['bought_with']} in {first['orders_together']} orders" in said
+
+
+def test_likeness_may_be_by_what_products_are_bought_with(carts, recommend, tmp_path: Path) -> None:
+    graph = pd.read_parquet(carts[1] / "product_graph.parquet")
+    alike = likeness(graph, "22423")
+    out = tmp_path / "offers.parquet"
+    words = [
+        *CART,
+        "likeness=orders",
+        "candidates=40",
+        f"substitute_above={alike.nlargest(5).min()}",
+    ]
+    assert recommend(*words, f"out={out}")[0] == 0
+    found = pd.read_parquet(out).set_index("product_id")
+    there = found.index.intersection(alike.index)
+    np.testing.assert_allclose(found.loc[there, "cos_to_hero"], alike[there])
+    out_ = set(found.index[found["dropped_by"] == "substitute"])
+    assert out_ == set(alike.nlargest(5).index) & set(found.index)
+    assert (found["dropped_by"] != "substitute").sum() == 40  # they take no place
+    status, said = recommend("cart=22720,90000", "hero=90000", *CART[2:], "likeness=orders",
+                             "order_cents=100")  # fmt: skip
+    assert status == 2
+    assert "hero=90000 is in too few orders" in said
+
+
+def test_what_is_out_of_stock_takes_no_place_and_is_told(
+    recommend, products, tmp_path: Path
+) -> None:
+    out, path = tmp_path / "offers.parquet", tmp_path / "products.csv"
+    recommend(*CART, f"out={out}")
+    likely = pd.read_parquet(out).nlargest(6, "p_attach")["product_id"].tolist()
+    none = products["product_id"].isin(likely[:3])
+    products.assign(stock_units=np.where(none, 0, 5)).to_csv(path, index=False)
+    recommend(*CART[:2], f"products={path}", "candidates=3", f"out={out}")
+    found = pd.read_parquet(out).set_index("product_id")["dropped_by"]
+    assert set(found.index) == set(likely)
+    assert set(found.index[found == "out of stock"]) == set(likely[:3])
 
 
 def test_a_hero_without_a_row_is_refused_where_groups_matter(recommend, products, tmp_path) -> None:

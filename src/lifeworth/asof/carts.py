@@ -9,8 +9,9 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from lifeworth.asof.lines import kept_lines
+from lifeworth.asof.product_graph import product_graph
 from lifeworth.asof.products import product_frame
-from lifeworth.asof.split import Purchase, cut
+from lifeworth.asof.split import History, Purchase, cut
 from lifeworth.tables.core import Tables
 from lifeworth.tables.errors import InputError
 from lifeworth.tables.visits import Visits, checked_visits
@@ -90,10 +91,18 @@ def visits_of(tables: Tables, name: str, asking: Asking) -> Visits:
             cutoff=str(asking.cutoff),
             days=asking.horizon if asking.ask == "customer" else None,
             products=product_frame(history, asking.services),
+            graph=_graph(history, asking),
             value_is=tables.value_is,
             currency=tables.currency,
         )
     )
+
+
+def _graph(history: History, asking: Asking) -> pd.DataFrame | None:
+    if asking.ask != "cart":
+        return None
+    edges = product_graph(history, services=asking.services).to_pandas()
+    return edges.sort_values(["product_id", "other_id"], ignore_index=True)
 
 
 Parts = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.Series]

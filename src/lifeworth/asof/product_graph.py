@@ -2,6 +2,9 @@
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
 from ibis import _
 
 from lifeworth.asof.lines import kept_lines
@@ -75,3 +78,39 @@ def _measured(pairs: ir.Table, count: ir.Table, number: ir.Value, prior: float) 
         lift=told.orders / chance,
         lift_shrunken=(told.orders + prior) / (chance + prior),
     )
+
+
+def likeness(edges: pd.DataFrame, product_id: str) -> pd.Series:
+    """Return how like the other products are to one in what they are bought with.
+
+    A product is the vector of max(0, log lift_shrunken) with every other (positive pointwise mutual
+    information, shrunken), and likeness the cosine of two vectors (Levy and Goldberg 2014: what
+    embeddings by contrast come near to). How often the two are bought with each other does not
+    count: what goes with the same things can take the other's place, what goes with it need not.
+
+    Parameters
+    ----------
+    edges
+        As `product_graph` gives them, as a frame.
+
+    Returns
+    -------
+    pandas.Series
+        From 0 to 1, by product_id of the other products of the graph; 0 where nothing is shared.
+        Empty where the product is not in the graph.
+    """
+    ids, codes = np.unique(edges[["product_id", "other_id"]].to_numpy(str), return_inverse=True)
+    row, column = codes.reshape(-1, 2).T
+    weight = np.maximum(np.log(edges["lift_shrunken"].to_numpy(dtype=np.float64)), 0.0)
+    vectors = sp.csr_array((weight, (row, column)), shape=(len(ids), len(ids)))
+    at = np.flatnonzero(ids == product_id)
+    if not len(at):
+        return pd.Series(dtype=np.float64)
+    own = vectors[at].toarray().ravel()
+    square = np.asarray((vectors * vectors).sum(axis=1)).ravel()
+    theirs = np.maximum(square - own**2, 0.0)  # without each other: the graph is symmetric
+    mine = np.maximum(float(own @ own) - own**2, 0.0)
+    length = np.sqrt(theirs * mine)
+    cosine = np.divide(vectors @ own, length, out=np.zeros(len(ids)), where=length > 1e-12)
+    found = pd.Series(np.minimum(cosine, 1.0), index=pd.Index(ids, dtype="str"))
+    return found.drop(index=product_id)

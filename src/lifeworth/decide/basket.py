@@ -124,7 +124,7 @@ def complete(candidates: pd.DataFrame, rules: CartRules) -> Offered:
     frame = candidates.sort_values("product_id", ignore_index=True)
     gain, risk, high = _numbers(frame)
     net, guard = gain - rules.price * risk, gain - rules.price * high
-    why = _excluded(frame, rules)
+    why = excluded(frame, rules)
     why = np.where((why == "") & (net <= 0), COSTLY, why)
     free = np.flatnonzero(why == "")
     group = _groups(frame, rules)
@@ -166,8 +166,8 @@ def _numbers(frame: pd.DataFrame) -> tuple[Row, Row, Row]:
     return attach * margin, risk, high
 
 
-def _excluded(frame: pd.DataFrame, rules: CartRules) -> np.ndarray:
-    """Return why an offer may not be shown at all, "" where it may."""
+def excluded(frame: pd.DataFrame, rules: CartRules) -> np.ndarray:
+    """Return why an offer may not be shown at all, "" where it may; by what is known (`KNOWN`)."""
     why = np.full(len(frame), "", dtype=object)
     if "stock_units" in frame:
         why[frame["stock_units"].to_numpy() <= 0] = OUT_OF_STOCK

@@ -1,6 +1,7 @@
 """What to offer beside one cart, by a model of carts that a run left, under the guardrail."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -8,13 +9,14 @@ from pydantic import Field
 from rich.console import Console
 from rich.text import Text
 
-from lifeworth.asof.baskets import trails
-from lifeworth.decide.basket import CartRules, Offered, complete
+from lifeworth.asof.baskets import Trails, trails
+from lifeworth.decide.basket import KNOWN, CartRules, Offered, complete, excluded
 from lifeworth.models.ranking import Ranks, rank
 from lifeworth.models.store import load
 from lifeworth.report.grids import Cell, Grid
 from lifeworth.report.terminal import print_grid
 from lifeworth.report.wording import counted, money, share, significant
+from lifeworth.run.cart_facts import Facts, graph_of, told_together
 from lifeworth.run.finished import card_of_chances
 from lifeworth.run.list_words import Sized
 from lifeworth.run.outputs import PRODUCTS
@@ -31,9 +33,10 @@ distraction costs. products= may be left out where the run's store says what pro
 needs product_id and margin_cents, and may have category, name, stock_units, distraction_risk and
 distraction_high (an upper end, which the guardrail is to stand); substitute_group: an offer of the
 hero's group would replace it; ship_group: an offer ships with a cart of its own group alone; or,
-where it was made for this cart, cos_to_hero (likeness, 0 to 1) and ship_ok. What is not in the file
-is not offered. hide products of a cart were hidden when the run's chances were learnt: a chance is
-that of being among as many."""
+where it was made for this cart, cos_to_hero (likeness, 0 to 1) and ship_ok. likeness=orders takes
+for likeness the cosine of what products are bought with: of lunch bags, the other lunch bags; leave
+it out where customers buy several of a kind. What is not in the file is not offered. hide products
+of a cart were hidden when the run's chances were learnt: a chance is that of being among as many."""
 
 KINDS = {
     **dict.fromkeys(("category", "name", "substitute_group", "ship_group"), "text"),
@@ -42,6 +45,9 @@ KINDS = {
     "ship_ok": "truth",
 }
 """Columns that a file of products may have."""
+
+WORDS = ("Product", "Name", "Not shown because", "Bought with")
+"""Columns of the table that hold words."""
 
 PRINTED = 12
 """Offers that are not shown and are printed with their reason."""
@@ -67,6 +73,9 @@ class CartWords(Sized):
     )
     substitute_above: float = Field(
         0.8, ge=0, le=1, description="likeness to the hero from which on an offer would replace it"
+    )
+    likeness: Literal["products", "orders"] = Field(
+        "products", description="what tells that: columns of products=, or the run's orders"
     )
     candidates: int = Field(200, ge=1, description="likeliest products that are looked at")
 
@@ -94,13 +103,10 @@ def offer(folder: Path, words: CartWords) -> pd.DataFrame:
             "name each once, the hero among them"
         )
     console = Console()
-    products = _products(folder, words)
-    chances = _chances(load(folder / "fitted"), products, words, console)
-    if words.products is None and card["value_is"] == "revenue":
-        note = "Note: costs are not known, so what products bring is revenue, not margin."
-        console.print(Text(note, style="yellow"))
+    products, graph = _products(folder, words), graph_of(folder)
+    fitted: Ranks = load(folder / "fitted")
+    asked = _asked(fitted, words.cart, console)
     own = products[products["product_id"].isin(words.cart)]
-    offers = chances.merge(products, on="product_id", validate="one_to_one")
     rules = CartRules(
         size=words.size,
         per_category=words.per_category,
@@ -108,33 +114,51 @@ def offer(folder: Path, words: CartWords) -> pd.DataFrame:
         order_cents=_order_cents(own, words),
         substitute_above=words.substitute_above,
     )
-    found = complete(_with_facts(offers, own, hero, words), rules)
+    facts = Facts(cart=words.cart, hero=hero, distraction=words.distraction, graph=graph)
+    known = facts.of(products, own, words.likeness)
+    chances = _chances(fitted, asked, known[~known["product_id"].isin(words.cart)], rules, words)
+    if words.products is None and card["value_is"] == "revenue":
+        note = "Note: costs are not known, so what products bring is revenue, not margin."
+        console.print(Text(note, style="yellow"))
+    offers = chances.merge(known, on="product_id", validate="one_to_one")
+    found = complete(facts.beside(offers), rules)
     _tell(found, rules, str(card["currency"]), console)
     return found.frame
 
 
-def _chances(
-    fitted: Ranks, products: pd.DataFrame, words: CartWords, console: Console
-) -> pd.DataFrame:
-    """Return product_id and p_attach of the likeliest products for the cart, of those given."""
+def _asked(fitted: Ranks, cart: tuple[str, ...], console: Console) -> Trails:
+    """Return the cart as the model is asked about it: of the products that it knows."""
     learnt = set(fitted.product_id.tolist())
-    known = [p for p in words.cart if p in learnt]
-    strange = [p for p in words.cart if p not in known]
+    known = [p for p in cart if p in learnt]
+    strange = [p for p in cart if p not in known]
     if not known:
         raise InputError(
-            f"{VERB}: the run's model knows no product of cart={','.join(words.cart)}; it learnt "
+            f"{VERB}: the run's model knows no product of cart={','.join(cart)}; it learnt "
             f"{len(fitted.product_id):,}, such as '{fitted.product_id[0]}'"
         )
     if strange:
         told = ", ".join(strange)
         console.print(Text(f"Note: the run's model does not know {told}.", style="yellow"))
     rows = {"visit_id": "cart", "place": 0, "product_id": known, "kind": "buy"}
-    asked = trails(pd.DataFrame(rows), fitted.product_id)
-    offered = set(products["product_id"]) - set(words.cart)
-    lists = rank(fitted, asked, words.candidates, np.isin(fitted.product_id, list(offered))).frame
+    return trails(pd.DataFrame(rows), fitted.product_id)
+
+
+def _chances(
+    fitted: Ranks, asked: Trails, other: pd.DataFrame, rules: CartRules, words: CartWords
+) -> pd.DataFrame:
+    """Return product_id and p_attach of the likeliest of the other products.
+
+    What may not be offered takes no place: it is beside the others, if it is as likely.
+    """
+    told = other.dropna(subset=[name for name in KNOWN if name in other])
+    fine = told.loc[excluded(told, rules) == "", "product_id"]
+    lists = pd.concat([
+        rank(fitted, asked, words.candidates, np.isin(fitted.product_id, offered)).frame
+        for offered in (fine.to_numpy(str), other["product_id"].to_numpy(str))
+    ]).drop_duplicates("product_id", ignore_index=True)  # fmt: skip
     if lists.empty:
         raise InputError(
-            f"{VERB}: the run's model has no chance for any of the {len(offered):,} products that "
+            f"{VERB}: the run's model has no chance for any of the {len(other):,} products that "
             f"may be offered; it learnt {len(fitted.product_id):,}, such as "
             f"'{fitted.product_id[0]}': add what may be offered to products="
         )
@@ -168,42 +192,6 @@ def _order_cents(own: pd.DataFrame, words: CartWords) -> float:
             "nobody knows what is at stake; add it, or give order_cents=..."
         )
     return max(float(own["margin_cents"].sum()), 0.0)
-
-
-def _with_facts(
-    offers: pd.DataFrame, own: pd.DataFrame, hero: str, words: CartWords
-) -> pd.DataFrame:
-    """Add the distraction, likeness to the hero, and whether an offer ships with the cart."""
-    made: dict[str, object] = {}
-    if "distraction_risk" not in offers:
-        if words.distraction is None:
-            raise InputError(
-                f"{VERB}: how likely an offer makes a customer leave the cart is not known; give "
-                "distraction=0.004, say, or products= a column distraction_risk"
-            )
-        made["distraction_risk"] = words.distraction
-    _refuse_unknown(offers, own, hero, words)
-    main = own[own["product_id"] == hero]
-    if "substitute_group" in offers and "cos_to_hero" not in offers:
-        same = offers["substitute_group"] == main["substitute_group"].iloc[0]
-        made["cos_to_hero"] = same.astype(float)
-    if "ship_group" in offers and "ship_ok" not in offers:
-        groups = set(own["ship_group"])
-        made["ship_ok"] = [groups <= {group} for group in offers["ship_group"]]
-    return offers.assign(**made)
-
-
-def _refuse_unknown(offers: pd.DataFrame, own: pd.DataFrame, hero: str, words: CartWords) -> None:
-    """Refuse a cart of which it is not known what would replace it, or what ships with it."""
-    there = set(own["product_id"])
-    asked = {("substitute_group", "cos_to_hero"): [hero], ("ship_group", "ship_ok"): words.cart}
-    for (group, instead), needed in asked.items():
-        missing = [product for product in needed if product not in there]
-        if group in offers and instead not in offers and missing:
-            raise InputError(
-                f"{VERB}: products= has a {group}, and no row for {', '.join(missing)} of the "
-                "cart, so nobody knows which offers fit; add it, or leave the column out"
-            )
 
 
 def _tell(found: Offered, rules: CartRules, currency: str, console: Console) -> None:
@@ -253,5 +241,9 @@ def offers_grid(frame: pd.DataFrame, rules: CartRules) -> Grid:
                 Cell(text=str(row["dropped_by"])),
             ]
         )
-    words = {0, 1, len(head) - 1} if named else {0, len(head) - 1}
+    if "bought_with" in frame:
+        head.append("Bought with")
+        for cells, row in zip(rows, frame.to_dict("records"), strict=False):
+            cells.append(Cell(text=told_together(row)))
+    words = {place for place, title in enumerate(head) if title in WORDS}
     return Grid(head=head, groups={"": rows}, words=words)

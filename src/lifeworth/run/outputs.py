@@ -39,13 +39,15 @@ REFITS, MIGRATION, USES = "refits.parquet", "migration.parquet", "uses.parquet"
 
 RECOMMENDATIONS, MEASURES = "recommendations.parquet", "measures.parquet"
 WANTED, CHANCES, PRODUCTS = "wanted.parquet", "chances.parquet", "products.parquet"
-"""What the run of a ranking leaves; chances where scores are, products where they are known."""
+GRAPH = "product_graph.parquet"
+"""What the run of a ranking leaves; chances where scores are, products where they are known, and
+which of them are bought together where visits are carts."""
 
 OPTIONAL = (
     *(SEGMENTS, BACKTEST, CURVES, DIFFERENCES, EXPLANATIONS),
     *(OFFERS, POLICIES, TARGETING),
     *(PERSONAS, PROFILES, REFITS, MIGRATION, USES),
-    *(RECOMMENDATIONS, MEASURES, WANTED, CHANCES, PRODUCTS),
+    *(RECOMMENDATIONS, MEASURES, WANTED, CHANCES, PRODUCTS, GRAPH),
 )
 
 FLOORS = "tier_floors_cents"

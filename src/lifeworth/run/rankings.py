@@ -65,6 +65,7 @@ def run(config: RunConfig, folder: Path) -> dict[str, Any]:
             outputs.WANTED: visits.wanted,
             outputs.CHANCES: chances if len(chances) else None,
             outputs.PRODUCTS: visits.products,
+            outputs.GRAPH: visits.graph,
         }
         outputs.write(folder, card, None, judged[0].fitted, left)
         shown = evidence(config, visits, judged, (measured, apart, chances), lists, card)

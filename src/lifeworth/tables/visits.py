@@ -53,6 +53,9 @@ class Visits:
         Days in which all that was bought is wanted; None where it is the next place alone.
     products
         What was known of products then (`asof.products`), where the source is a store.
+    graph
+        Which products were bought together until then (`asof.product_graph`), where visits are
+        carts of a store.
     value_is, currency
         Of value_cents.
     """
@@ -66,6 +69,7 @@ class Visits:
     cutoff: str = "as published"
     days: int | None = None
     products: pd.DataFrame | None = None
+    graph: pd.DataFrame | None = None
     value_is: Literal["hits", "margin", "revenue"] = "hits"
     currency: str = "none"
 
