@@ -142,6 +142,23 @@ def test_a_log_has_lists_at_random_with_their_chances(folder: Path, capsys) -> N
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        (["log=l.parquet", "floor=0.9"], "floor = 0.9, but 3 candidates may take a place"),
+        (["log=nowhere/l.parquet"], "log=nowhere/l.parquet cannot be written"),
+    ],
+)
+def test_what_cannot_be_drawn_or_written_is_refused_before_anything_is(
+    words, says, folder: Path, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    assert recommend(folder, "out=x.csv", "salt=s", *words) == 2
+    assert says in capsys.readouterr().err
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
         (["visit=v", "page=p.html"], "page needs out"),
         (["out=x.csv", "values=1,a"], "values"),
         (["out=x.csv", "steer=gamma"], "steer"),

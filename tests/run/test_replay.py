@@ -54,8 +54,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def replayed(folder: Path, *words: str, outcomes: str = "sold.csv") -> int:
     given = {word.partition("=")[0] for word in words}
-    own = {"log": folder / "log.parquet", "candidates": folder / "shown.parquet", "size": 1,
-           "outcomes": folder / outcomes, "floor": FLOOR, "temperature": TEMPERATURE}  # fmt: skip
+    own = {"log": folder / "log.parquet", "candidates": folder / "shown.parquet",
+           "outcomes": folder / outcomes}  # fmt: skip
     return main(["replay", *words, *(f"{n}={v}" for n, v in own.items() if n not in given)])
 
 
@@ -85,6 +85,12 @@ def test_estimates_are_those_of_lists_of_known_value(
     assert ("a visit, those that were shown brought" in told) == (words != [])
     assert ("they are better" in told or "they are worse" in told) == (words != [])
     assert ("the target is what was shown" in told) == (words == [])
+    assert found["visits"].eq(VISITS).all()
+    sold = pd.read_csv(folder / "sold.csv")["net_cents"].sum()
+    assert found["shown"].to_numpy() == pytest.approx(sold / VISITS)
+    asked = {"beta": 1.0, "alpha": 0.5, "target_temperature": TEMPERATURE}
+    asked |= {name: float(value) for name, value in (word.split("=") for word in words)}
+    assert all(found[name].eq(value).all() for name, value in asked.items())
 
 
 def test_visits_of_one_customer_are_taken_together(folder: Path) -> None:
@@ -134,11 +140,13 @@ def test_outcomes_of_what_was_not_shown_count_as_nothing(folder: Path, capsys) -
 @pytest.mark.parametrize(
     ("word", "says"),
     [
-        ("temperature=30", "propensity"),
+        ("temperature=30", "log.parquet was drawn by temperature=20"),
         ("target_temperature=0.1", "it takes 4,000"),
         ("reward=clicks", "clicks"),
         ("reward=propensity", "is a column of the log; name the column of the outcomes"),
-        ("size=2", "log"),
+        ("size=2", "log.parquet was drawn by size=1 (log.parquet.json says so); leave"),
+        ("per_category=2", "was drawn by per_category=none"),
+        ("out=nowhere/x.csv", "out=nowhere/x.csv cannot be written; name a file in a folder"),
         ("log=nowhere.parquet", "there is no such file"),
         ("outcomes=nowhere.csv", "there is no such file"),
         ("floor=2", "floor"),
@@ -148,3 +156,40 @@ def test_what_cannot_be_replayed_is_told(folder: Path, capsys, word: str, says: 
     more = ["least=4000"] if "target" in word else []
     assert replayed(folder, word, *more) == 2
     assert says in capsys.readouterr().err
+
+
+def test_a_log_without_its_words_needs_them_and_checks_them(folder: Path, capsys) -> None:
+    log = folder / "alone.parquet"
+    pd.read_parquet(folder / "log.parquet").to_parquet(log, index=False)
+    words = [f"log={log}", "size=1", f"floor={FLOOR}"]
+    assert replayed(folder, *words, f"temperature={TEMPERATURE}") == 0
+    assert "the target is what was shown" in capsys.readouterr().out
+    assert replayed(folder, *words, "temperature=30") == 2
+    assert "another propensity than these candidates and rules give" in capsys.readouterr().err
+
+
+def test_penalties_that_are_not_given_are_those_of_the_log(folder: Path, tmp_path, capsys) -> None:
+    """Drawn with beta = 0: asking about nothing else is asking about what was shown."""
+    words = [f"run={folder}", f"products={folder / 'products.csv'}", "salt=t", "size=1", "beta=0"]
+    words += [f"out={tmp_path / 'c.parquet'}", f"log={tmp_path / 'l.parquet'}"]
+    assert main(["recommend", *words]) == 0
+    asked = [f"log={tmp_path / 'l.parquet'}", f"candidates={tmp_path / 'c.parquet'}"]
+    capsys.readouterr()
+    assert replayed(folder, *asked) == 0
+    assert "the target is what was shown" in capsys.readouterr().out
+    assert replayed(folder, *asked, "beta=1") == 0
+    assert "the target is what was shown" not in capsys.readouterr().out
+    told = json.loads((tmp_path / "l.parquet.json").read_text())
+    assert told["salt"] == "t"
+    assert (told["drawn"]["beta"], told["drawn"]["size"]) == (0.0, 1)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"drawn": {"size": 0}}', '{"drawn": 3}'])
+def test_broken_words_of_a_log_are_told(folder: Path, tmp_path: Path, capsys, text: str) -> None:
+    log = tmp_path / "log.parquet"
+    log.write_bytes((folder / "log.parquet").read_bytes())
+    (tmp_path / "log.parquet.json").write_text(text)
+    assert replayed(folder, f"log={log}") == 2
+    said = capsys.readouterr().err
+    assert "log.parquet.json" in said
+    assert "Traceback" not in said

@@ -36,7 +36,7 @@ hero's group would replace it; ship_group: an offer ships with a cart of its own
 where it was made for this cart, cos_to_hero (likeness, 0 to 1) and ship_ok. likeness=orders takes
 for likeness the cosine of what products are bought with: of lunch bags, the other lunch bags; leave
 it out where customers buy several of a kind. What is not in the file is not offered. hide products
-of a cart were hidden when the run's chances were learnt: a chance is that of being among as many."""
+of a cart were hidden when the run's chances were learnt: a chance is of being among as many."""
 
 KINDS = {
     **dict.fromkeys(("category", "name", "substitute_group", "ship_group"), "text"),

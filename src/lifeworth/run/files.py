@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import pandas as pd
+
 from lifeworth.tables.errors import InputError
 
 
@@ -31,3 +33,32 @@ def refuse_same(
                 f"{verb}: {word}={path} is also {other}=, and would be written over; name another "
                 "file"
             )
+
+
+def refuse_nowhere(verb: str, written: Mapping[str, str | None]) -> None:
+    """Refuse files in folders that are not there, before the work that would be lost."""
+    for word, path in written.items():
+        if path is not None and (not Path(path).parent.is_dir() or Path(path).is_dir()):
+            raise InputError(
+                f"{verb}: {word}={path} cannot be written; name a file in a folder that is there"
+            )
+
+
+def write_frame(verb: str, word: str, path: Path, frame: pd.DataFrame) -> None:
+    """Write a table as CSV where the name ends in .csv, else as Parquet.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    try:
+        if path.suffix == ".csv":
+            frame.to_csv(path, index=False)
+        else:
+            frame.to_parquet(path, index=False)
+    except OSError as error:
+        raise InputError(
+            f"{verb}: {word}={path} cannot be written ({error.strerror or error}); name a file in "
+            "a folder that is there"
+        ) from error

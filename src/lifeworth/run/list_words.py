@@ -1,10 +1,15 @@
 """Words that say how lists are made and drawn, the same where they are drawn and read again."""
 
+import json
+from pathlib import Path
+from typing import TypeVar
+
 from pydantic import Field
 
 from lifeworth.decide.explore import FLOOR, Exploration
 from lifeworth.decide.rerank import ListCaps, Penalties
-from lifeworth.run.words import Words
+from lifeworth.run.words import Words, checked
+from lifeworth.tables.errors import InputError
 
 
 class Sized(Words):
@@ -49,3 +54,62 @@ class Drawing(Words):
     def exploration(self) -> Exploration:
         """Return how lists are drawn."""
         return Exploration(temperature=self.temperature, floor=self.floor)
+
+
+class Drawn(Capped, Penalising, Drawing):
+    """All that lists were drawn by; beside a log it is kept as JSON."""
+
+
+Asking = TypeVar("Asking", bound=Drawn)
+
+
+def beside(log: str | Path) -> Path:
+    """Return the file that says how a log was drawn."""
+    return Path(f"{log}.json")
+
+
+def keep_words(log: Path, words: Drawn, salt: str) -> None:
+    """Write beside a log how it was drawn."""
+    told = {name: getattr(words, name) for name in Drawn.model_fields}
+    text = json.dumps({"salt": salt, "drawn": told}, indent=2)
+    beside(log).write_text(text + "\n", encoding="utf-8")
+
+
+def as_drawn(verb: str, log: str, asked: Asking) -> Asking:
+    """Return what is asked, with the words that its log was drawn by where others are not given.
+
+    As they are, where there is no such file beside the log.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or size, caps, temperature or floor are given and are not those
+        of the log. Penalties are what is asked about, and may be others.
+    """
+    path = beside(log)
+    if not path.is_file():
+        return asked
+    drawn = _kept(path)
+    for name in (*Capped.model_fields, *Drawing.model_fields):
+        own, given = getattr(drawn, name), getattr(asked, name)
+        if name in asked.model_fields_set and given != own:
+            told = "none" if own is None else f"{own:g}"
+            raise InputError(
+                f"{verb}: {name}={given:g} is given, and {log} was drawn by {name}={told} "
+                f"({path.name} says so); leave the word out"
+            )
+    known = {name: getattr(drawn, name) for name in Drawn.model_fields}
+    return asked.model_copy(
+        update={n: value for n, value in known.items() if n not in asked.model_fields_set}
+    )
+
+
+def _kept(path: Path) -> Drawn:
+    try:
+        told = dict(json.loads(path.read_text(encoding="utf-8"))["drawn"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: it does not say how a log was drawn; bring back the file that lifeworth "
+            "recommend log=... wrote, or take it away and give size, caps, temperature and floor"
+        ) from error
+    return checked(str(path), Drawn, told)

@@ -18,9 +18,9 @@ from lifeworth.report.recommendations import Lists, document, headline, list_gri
 from lifeworth.report.terminal import print_grid, print_path
 from lifeworth.report.wording import number
 from lifeworth.run.cart import CART, VERB, CartWords, offer
-from lifeworth.run.files import refuse_same
+from lifeworth.run.files import refuse_nowhere, refuse_same, write_frame
 from lifeworth.run.finished import card_of_chances, folder_of
-from lifeworth.run.list_words import Capped, Drawing, Penalising
+from lifeworth.run.list_words import Capped, Drawn, Penalising, beside, keep_words
 from lifeworth.run.outputs import PRODUCTS, RECOMMENDATIONS, WANTED
 from lifeworth.run.words import Numbers
 from lifeworth.tables.columns import read_columns
@@ -57,7 +57,7 @@ KNOWN = ("margin_cents", "return_rate", "stock_cover_days")
 PENALTIES = tuple(Penalising.model_fields)
 
 
-class Arguments(CartWords, Capped, Penalising, Drawing):
+class Arguments(CartWords, Drawn):
     """What to show, within which limits; to visits of the run, or beside one cart."""
 
     run: str = Field("latest", description="folder or run_id of a ranking's run, or the latest")
@@ -83,7 +83,9 @@ def main(arguments: Arguments) -> int:
         return _beside_cart(arguments)
     _refuse_words(arguments)
     written = {name: getattr(arguments, name) for name in ("out", "log", "page")}
-    refuse_same(VERB, written, {"products": arguments.products})
+    words = None if arguments.log is None else str(beside(arguments.log))
+    refuse_same(VERB, written | {"words of log": words}, {"products": arguments.products})
+    refuse_nowhere(VERB, written)
     folder = folder_of(VERB, arguments.run, arguments.tracking_uri, "ranking")
     lists = _lists(folder)
     if arguments.visit is not None and arguments.out is None and arguments.log is None:
@@ -91,18 +93,21 @@ def main(arguments: Arguments) -> int:
     penalties, caps = arguments.penalties(), arguments.caps()
     candidates = _with_products(lists, folder, arguments)
     found = rerank(candidates, penalties, caps)
+    log = None
+    if arguments.log is not None:  # what cannot be drawn is refused before anything is written
+        log = explore(found, arguments.exploration(), caps, str(arguments.salt))
     console = Console()
     if arguments.visit is not None:
         print_grid(list_grid({"": _one(found, arguments.visit)}), console)
     if arguments.out is not None:
-        _write(found, Path(arguments.out), "out")
+        write_frame(VERB, "out", Path(arguments.out), found)
         shown = _shown(candidates, found, penalties, caps, arguments)
         _tell(shown, console)
         print_path("Lists", Path(arguments.out), console)
         page = Path(arguments.page or Path(arguments.out).with_suffix(".html"))
         print_path("Page", write_page(document(shown), page), console)
-    if arguments.log is not None:
-        _explore(found, caps, arguments, console)
+    if log is not None:
+        _write_log(log, arguments, console)
     return 0
 
 
@@ -115,10 +120,11 @@ def _beside_cart(arguments: Arguments) -> int:
                 "another; leave one of them out"
             )
     refuse_same(VERB, {"out": arguments.out}, {"products": arguments.products})
+    refuse_nowhere(VERB, {"out": arguments.out})
     folder = folder_of(VERB, arguments.run, arguments.tracking_uri, "ranking")
     found = offer(folder, arguments)
     if arguments.out is not None:
-        _write(found, Path(arguments.out), "out")
+        write_frame(VERB, "out", Path(arguments.out), found)
         print_path("Offers", Path(arguments.out), Console())
     return 0
 
@@ -166,19 +172,18 @@ def _shown(
     )
 
 
-def _explore(found: pd.DataFrame, caps: ListCaps, arguments: Arguments, console: Console) -> None:
-    """Write lists drawn at random, and say by how much others can be weighed from them."""
-    how = arguments.exploration()
-    log = explore(found, how, caps, str(arguments.salt))
-    path = Path(str(arguments.log))
-    _write(log, path, "log")
-    bound = how.largest_weight()
+def _write_log(log: pd.DataFrame, arguments: Arguments, console: Console) -> None:
+    """Write lists and how they were drawn; say by how much others can be weighed from them."""
+    path, bound = Path(str(arguments.log)), arguments.exploration().largest_weight()
+    write_frame(VERB, "log", path, log)
+    keep_words(path, arguments, str(arguments.salt))
     console.print(
         f"{log['visit_id'].nunique():,} lists at random: a product's weight under another policy is"
         f" at most {bound:,.0f} at a place, the chance of a list at least "
         f"{log['list_propensity'].min():.1e}."
     )
     print_path("Log", path, console)
+    print_path("Its words", beside(path), console)
 
 
 def _lists(folder: Path) -> pd.DataFrame:
@@ -251,19 +256,6 @@ def _products(folder: Path) -> Path:
             f"products=products.csv with product_id, {', '.join(KNOWN)}"
         )
     return path
-
-
-def _write(found: pd.DataFrame, path: Path, word: str) -> None:
-    try:
-        if path.suffix == ".csv":
-            found.to_csv(path, index=False)
-        else:
-            found.to_parquet(path, index=False)
-    except OSError as error:
-        raise InputError(
-            f"{VERB}: {word}={path} cannot be written ({error.strerror or error}); "
-            "name a file in a folder that is there"
-        ) from error
 
 
 def _tell(shown: Lists, console: Console) -> None:

@@ -17,8 +17,8 @@ from lifeworth.evaluate.offpolicy import LEAST, Name, judge, measured, shown, ta
 from lifeworth.report.replayed import MEANINGS, Replayed, headline, replayed_grid
 from lifeworth.report.terminal import print_grid, print_path
 from lifeworth.report.wording import number
-from lifeworth.run.files import refuse_same
-from lifeworth.run.list_words import Capped, Drawing, Penalising
+from lifeworth.run.files import refuse_nowhere, refuse_same, write_frame
+from lifeworth.run.list_words import Drawn, Penalising, as_drawn
 from lifeworth.tables.columns import Kind, read_columns
 from lifeworth.tables.errors import InputError
 
@@ -37,21 +37,22 @@ EXAMPLES = """  lifeworth replay log=log.parquet candidates=shown.parquet outcom
   lifeworth replay log=log.parquet candidates=shown.parquet outcomes=clicks.csv reward=clicks \\
     beta=0 customers=visits.csv out=replayed.csv
 
-The log and the candidates are the files log= and out= of one call of lifeworth recommend. size,
-per_category, per_seller, temperature and floor are to be as they were there. alpha, beta,
-stock_cover_days, empty_cents and return_cents are those that are asked about, as recommend has
-them: what would lists have brought that are drawn so, or at target_temperature=? The file of
+The log and the candidates are the files log= and out= of one call of lifeworth recommend, which
+writes beside the log (log.parquet.json) by which words it was drawn: size, per_category,
+per_seller, temperature and floor are read there and need not be given. alpha, beta,
+stock_cover_days, empty_cents and return_cents are what is asked about: what would lists have
+brought that are drawn so, or at target_temperature=? Those not given are as in the log. The file of
 outcomes has visit_id, product_id and what a product of the list brought in that visit (net_cents,
 unless reward= names another column); what is not in it brought 0, so the log is to have only visits
-that were shown its lists. customers= says whose a visit
-is (visit_id, customer_id), where somebody has several.
+that were shown its lists. customers= says whose a visit is (visit_id, customer_id), where somebody
+has several.
 
 A target is judged by what was shown: one that is far from it has few customers behind its estimate,
 and below least= of them there is none. What the log's words find worth no more than 0 is never
 drawn, so draw by the mildest penalties that will be asked about."""
 
 
-class Arguments(Capped, Penalising, Drawing):
+class Arguments(Drawn):
     """A log, what it brought, and the lists that are asked about."""
 
     log: str = Field(description="file of lists drawn at random, by recommend log=...")
@@ -63,7 +64,7 @@ class Arguments(Capped, Penalising, Drawing):
         None, ge=0, description="to be judged; none for that of the log"
     )
     least: float = Field(LEAST, ge=1, description="customers behind an estimate, at least")
-    out: str | None = Field(None, description="CSV file of the estimates")
+    out: str | None = Field(None, description="file of the estimates: CSV, or Parquet")
     delimiter: str = Field(",", min_length=1, max_length=1, description="of a CSV file")
 
 
@@ -71,6 +72,8 @@ def main(arguments: Arguments) -> int:
     """Judge the target by every estimator that can, and print what they say."""
     read = {n: getattr(arguments, n) for n in ("log", "candidates", "outcomes", "customers")}
     refuse_same(VERB, {"out": arguments.out}, read)
+    refuse_nowhere(VERB, {"out": arguments.out})
+    arguments = as_drawn(VERB, arguments.log, arguments)
     console = Console()
     candidates = _candidates(arguments)
     log = _with_outcomes(arguments, console)
@@ -90,19 +93,24 @@ def main(arguments: Arguments) -> int:
     print_grid(replayed_grid(judged), console)
     if arguments.out is not None:
         path = Path(arguments.out)
-        _table(judged).to_csv(path, index=False)
+        write_frame(VERB, "out", path, _table(judged, arguments, (told.value, len(found.visit_id))))
         print_path("Estimates", path, console)
     return 0
 
 
 def _policies(arguments: Arguments) -> tuple[Policy, Policy]:
     """Return how the lists were drawn, and how those asked about would be."""
-    caps, heat = arguments.caps(), arguments.target_temperature
-    other = arguments.temperature if heat is None else heat
+    caps, other = arguments.caps(), _heat(arguments)
     return (
         Policy(how=arguments.exploration(), caps=caps),
         Policy(how=Exploration(temperature=other, floor=arguments.floor), caps=caps, score=TARGET),
     )
+
+
+def _heat(arguments: Arguments) -> float:
+    """Return the temperature that is asked about."""
+    own = arguments.target_temperature
+    return arguments.temperature if own is None else own
 
 
 def _candidates(arguments: Arguments) -> pd.DataFrame:
@@ -202,8 +210,22 @@ def _judged(
     return told
 
 
-def _table(judged: list[Replayed]) -> pd.DataFrame:
+def _table(
+    judged: list[Replayed], arguments: Arguments, shown_of: tuple[float, int]
+) -> pd.DataFrame:
+    """Return a row for each estimator, and the words of the target.
+
+    `shown_of`: what the lists that were shown brought a visit, and how many visits there are.
+    """
     gains = [(one.gain.value, *one.gain.interval()) for one in judged]
     columns = pd.Index(["gain", "gain_low", "gain_high"])
-    whole = table([one.judged for one in judged])
-    return pd.concat([whole, pd.DataFrame(gains, columns=columns)], axis=1)
+    both = pd.concat(
+        [table([one.judged for one in judged]), pd.DataFrame(gains, columns=columns)], axis=1
+    )
+    return both.assign(
+        shown=shown_of[0],
+        visits=shown_of[1],
+        reward=arguments.reward,
+        **{name: getattr(arguments, name) for name in Penalising.model_fields},
+        target_temperature=_heat(arguments),
+    )
