@@ -268,6 +268,8 @@ def test_a_visit_without_a_list_earns_nothing() -> None:
     [
         (lambda f: f.drop(columns="earned"), "log: there is no column 'earned'"),
         (lambda f: f.assign(product_id="q"), "72 of 72 rows have a product that is no candidate"),
+        (lambda f: f.assign(earned="a lot"), "log: 72 of 72 rows have a 'earned' that is not a n"),
+        (lambda f: f.assign(place="first"), "log: 72 of 72 rows have a 'place' that is not a num"),
         (lambda f: f.assign(propensity=np.nan), r"72 of 72 places have none in \(0, 1\]"),
         (lambda f: f.assign(propensity=0.0), r"first in list 1 at place 1 \(0.0\)"),
         (lambda f: f.assign(propensity=1.5), r"first in list 1 at place 1 \(1.5\)"),

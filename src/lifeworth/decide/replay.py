@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from lifeworth.decide.rerank import ListCaps
+from lifeworth.decide.rerank import KEYS, ListCaps
 from lifeworth.decide.shelf import NOTHING, Scores, Shelf, Walk, Which, shelf
 from lifeworth.evaluate.cascade import Described
 from lifeworth.evaluate.offpolicy import Lists, Target
 from lifeworth.tables.errors import InputError
-from lifeworth.tables.frames import refuse_columns
+from lifeworth.tables.frames import numbers, refuse_columns
 
 Choice = Int[np.ndarray, "visits places"]
 Features = Float[np.ndarray, "visits candidates features"]
@@ -106,8 +106,8 @@ def replay(
     earned = np.zeros(shape)
     place = _places(log, drawn.caps.size)
     choice[at.row, place] = at.column
-    propensity[at.row, place] = log["propensity"].to_numpy(dtype=np.float64)
-    earned[at.row, place] = log[reward].to_numpy(dtype=np.float64)
+    propensity[at.row, place] = numbers("log", log, "propensity", KEYS)
+    earned[at.row, place] = numbers("log", log, reward, KEYS)
     _refuse_gaps(choice, on)
     lists = Lists(propensity=propensity, reward=earned)
     found = _followed(choice, (on, other), (drawn, target), _features(candidates, on, features))
@@ -175,13 +175,18 @@ def _features(candidates: pd.DataFrame, on: Shelf, names: Sequence[str]) -> Feat
     found = np.zeros((*on.score.shape, len(names) + 1))
     found[row, column, 0] = 1.0
     for n, name in enumerate(names, start=1):
-        found[row, column, n] = frame[name].to_numpy(dtype=np.float64)
+        found[row, column, n] = numbers("candidates", frame, name, KEYS)
     return found
 
 
 def _places(log: pd.DataFrame, size: int) -> Int[np.ndarray, " placed"]:
-    place = log["place"].to_numpy(dtype=np.int64)
-    wrong = (place < 1) | (place > size) | log.duplicated(["visit_id", "place"]).to_numpy()
+    place = numbers("log", log, "place", KEYS)
+    wrong = (
+        (place != np.round(place))
+        | (place < 1)
+        | (place > size)
+        | log.duplicated(["visit_id", "place"]).to_numpy()
+    )
     if wrong.any():
         first = log.iloc[int(wrong.argmax())]
         raise InputError(
@@ -189,7 +194,7 @@ def _places(log: pd.DataFrame, size: int) -> Int[np.ndarray, " placed"]:
             f"{size}, or is there twice, first {first['place']} of visit '{first['visit_id']}'; "
             "give each place once, and the caps as they were"
         )
-    return place - 1
+    return place.astype(np.int64) - 1
 
 
 def _refuse_gaps(choice: Choice, on: Shelf) -> None:
