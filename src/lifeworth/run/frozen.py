@@ -22,7 +22,7 @@ from lifeworth.run.judging import Scored
 from lifeworth.run.main import start
 from lifeworth.run.outputs import FLOORS, floors_of, in_cents, with_tiers
 from lifeworth.run.reasons import told
-from lifeworth.run.reopened import config_of
+from lifeworth.run.reopened import config_of, read_again
 from lifeworth.tables.core import Tables
 from lifeworth.tables.errors import InputError
 from lifeworth.tables.sources.simulated import Simulated
@@ -151,7 +151,8 @@ def today(verb: str, folder: Path, data: str | None = None) -> Today:
             f"{verb}: data={data}, and the run is of a simulated store, which reads no folder; "
             "leave data= out"
         )
-    tables = config.data.load(latest=dt.datetime.now(dt.UTC).replace(tzinfo=None))
+    remedy = "give data=FOLDER, the folder that holds the data of today as the run's held its own"
+    tables = read_again(verb, config, remedy)
     _refuse_other_money(verb, folder, card, tables)
     found = Today(
         config=config,

@@ -8,6 +8,20 @@ class InputError(ValueError):
     """Input that cannot be used; the message names the thing, the count, an example, the remedy."""
 
 
+class NotThereError(InputError):
+    """Data that are not where they were looked for.
+
+    Attributes
+    ----------
+    what
+        The message without its remedy, which depends on who asked for the data.
+    """
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"{what}; {remedy}")
+        self.what = what
+
+
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """Return ", did you mean 'this'?" with the one of `names` spelled most like `name`, or "".
 
