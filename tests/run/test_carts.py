@@ -268,7 +268,10 @@ def test_wrong_words_about_a_cart_are_told(words, says, recommend) -> None:
             "more than 99 products",
         ),
         (["data=simulated", "model=basket_ease", "split.cutoff=2031-01-01"], "end after the last"),
-        (["data=simulated", "model=basket_ease", "ranking.ask=wagon"], "ranking: ask = 'wagon'"),
+        (
+            ["data=simulated", "model=basket_ease", "ranking.ask=wagon"],
+            "ranking.ask=wagon has to be cart, basket or",
+        ),
     ],
 )
 def test_wrong_words_about_a_store_are_told(words, says, refused) -> None:

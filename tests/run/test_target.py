@@ -141,11 +141,11 @@ def test_scores_from_the_end_of_the_data_have_a_forecast_only(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["cost=5", "uplift=.2"], "budget is missing; give budget=..."),
+        (["cost=5", "uplift=.2"], "budget is missing; give budget=..., the most that is spent"),
         (["budget=500", "cost=5"], "uplift is missing; give uplift=... for everybody, or"),
-        (["budget=-1", "cost=5", "uplift=.2"], "budget = '-1': Input should be greater than"),
-        (["budget=inf", "cost=5", "uplift=.2"], "budget = 'inf': Input should be a finite number"),
-        (["budget=500", "cost=many", "uplift=.2"], "cost = 'many': Input should be a valid number"),
+        (["budget=-1", "cost=5", "uplift=.2"], "budget=-1 has to be 0 or more; give budget=0, say"),
+        (["budget=inf", "cost=5", "uplift=.2"], "budget=inf has to be a finite number"),
+        (["budget=500", "cost=many", "uplift=.2"], "cost=many has to be a number; give cost="),
         ([*ACTION, "winsorise=2"], "winsorise is 2.0; give a quantile above 0 and at most 1"),
         ([*ACTION, "risk=sharpe"], "risk=sharpe is none that is known; give mean, quantile:.1"),
         ([*ACTION, "risk=cvar"], "risk=cvar is none that is known"),

@@ -8,7 +8,8 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import Field, ValidationError
 
 import lifeworth.decide.board as decide
-from lifeworth.run.words import Given, Words, complaint
+from lifeworth.run.complaints import complaint, of_file
+from lifeworth.run.words import Given, Words
 from lifeworth.tables.errors import InputError
 
 DEFAULT = Path(decide.__file__).parent / "boards" / "default.yaml"
@@ -82,4 +83,4 @@ def _made(where: str, kind: type[Given], fields: dict[str, object]) -> Given:
     try:
         return kind.model_validate(fields)
     except ValidationError as error:
-        raise InputError(complaint(where, error, kind)) from error
+        raise InputError(complaint(of_file(where), error, kind)) from error
