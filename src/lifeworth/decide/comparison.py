@@ -176,7 +176,9 @@ def _ratio_arm(numerator: Rows, denominator: Rows, who: np.ndarray, group: np.nd
     total = x.sum()
     if not total > 0:
         raise InputError(
-            f"comparison: the denominators of a group sum to {total:g}; a ratio needs more than 0"
+            f"comparison: the denominators of a group sum to {total:g}, and a ratio needs more "
+            "than 0; look whether the column counts what it should (orders, say), or compare means "
+            "without a denominator"
         )
     level = float(y.sum() / total)
     return Arm(level, np.bincount(who, (y - level * x) / total))

@@ -33,6 +33,12 @@ FAR = 0.1
 
 OWN = "These are the words that the log was drawn by: the target is what was shown"
 
+NO_SALE = (
+    "there is no sale in it, so that every list brought 0 and none can be told from another; wait "
+    "for sales, or look whether it was exported for the visits of the log"
+)
+"""What outcomes without rows mean."""
+
 EXAMPLES = """  lifeworth replay log=log.parquet candidates=shown.parquet outcomes=sold.csv alpha=2
   lifeworth replay log=log.parquet candidates=shown.parquet outcomes=clicks.csv reward=clicks \\
     beta=0 customers=visits.csv out=replayed.csv
@@ -137,7 +143,7 @@ def _with_outcomes(arguments: Arguments, console: Console) -> pd.DataFrame:
             "outcomes that says what a product brought, such as net_cents"
         )
     kinds = {**dict.fromkeys(KEYS, "text"), arguments.reward: "number"}
-    brought = read_columns(Path(arguments.outcomes), kinds, once=KEYS, **given)
+    brought = read_columns(Path(arguments.outcomes), kinds, once=KEYS, empty=NO_SALE, **given)
     pairs = [pd.MultiIndex.from_frame(frame[list(KEYS)]) for frame in (brought, log)]
     strange = ~pairs[0].isin(pairs[1])
     if strange.all():

@@ -21,6 +21,7 @@ def read_columns(
     *,
     once: Sequence[str] = (),
     delimiter: str | None = None,
+    empty: str = "export it again",
 ) -> pd.DataFrame:
     """Return columns of a CSV or Parquet file, rows in the order of the file.
 
@@ -35,6 +36,8 @@ def read_columns(
     delimiter
         Between the values of a CSV file, as an option of that name says; None where there is no
         such option: a comma.
+    empty
+        What it means, and what to do, where there are no rows.
 
     Raises
     ------
@@ -53,7 +56,7 @@ def read_columns(
     refuse(sentence(path.name, table, rule) for rule in broken(table, rules))
     frame = table.to_pandas()
     if frame.empty:
-        raise InputError(f"{path.name}: there are no rows below the header; export it again")
+        raise InputError(f"{path.name}: there are no rows below the header; {empty}")
     if once:
         _refuse_repeated(path.name, frame, list(once))
     return frame
