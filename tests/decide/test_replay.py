@@ -277,6 +277,10 @@ def test_a_visit_without_a_list_earns_nothing() -> None:
         (lambda f: f.assign(earned=np.inf), "reward: 72 of 72 places have none that is a number"),
         (lambda f: f.assign(place=f["place"] + 1), "24 of 72 rows have a place that is not one"),
         (lambda f: f[f["place"] != 1], "24 lists have a place without the one above it"),
+        (
+            lambda f: f[(f["place"] != 1) | (f["visit_id"] != "v00")],
+            "log: 1 list has a place without the one above it, first visit 'v00'",
+        ),
         (lambda f: f[f["place"] != 3], r"place 3 of visit 'v00' \(1, not 0\)"),
     ],
 )

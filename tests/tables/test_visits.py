@@ -38,12 +38,12 @@ def test_the_hash_knows_each_part() -> None:
         ({"asked": made().asked.assign(product_id=["x", None, "y"])},
          "1 of 3 rows lack a value, first row 1 in 'product_id'"),
         ({"wanted": pd.DataFrame({"visit_id": ["a", "c"], "product_id": ["x", "x"]})},
-         "1 visits of wanted are not in asked, first 'c'"),
+         "1 visit of wanted is not in asked, first 'c'"),
         ({"wanted": pd.concat([made().wanted, made().wanted.iloc[:1]])},
          "made: wanted: 1 of 3 rows repeat another, first visit_id a, product_id x"),
         ({"train": made().train.assign(product_id="x", place=0)},
          "made: train: 1 of 3 rows repeat another, first visit_id b, place 0"),
-        ({"wanted": made().wanted.iloc[:1]}, "1 visits of asked are not in wanted, first 'b'"),
+        ({"wanted": made().wanted.iloc[:1]}, "1 visit of asked is not in wanted, first 'b'"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_judged_is_refused(changes, says) -> None:

@@ -12,7 +12,7 @@ from lifeworth.decide.rerank import KEYS, ListCaps
 from lifeworth.decide.shelf import NOTHING, Scores, Shelf, Walk, Which, shelf
 from lifeworth.evaluate.cascade import Described
 from lifeworth.evaluate.offpolicy import Lists, Target
-from lifeworth.tables.errors import InputError
+from lifeworth.tables.errors import InputError, agreed
 from lifeworth.tables.frames import numbers, refuse_columns
 
 Choice = Int[np.ndarray, "visits places"]
@@ -202,8 +202,9 @@ def _refuse_gaps(choice: Choice, on: Shelf) -> None:
     gap = (there[:, 1:] & ~there[:, :-1]).any(axis=1)
     if gap.any():
         raise InputError(
-            f"log: {int(gap.sum()):,} lists have a place without the one above it, first visit "
-            f"'{on.visit_id[int(gap.argmax())]}'; give every place that was shown, from 1"
+            f"log: {agreed(int(gap.sum()), 'list', 'have')} a place without the one above it, "
+            f"first visit '{on.visit_id[int(gap.argmax())]}'; give every place that was shown, "
+            "from 1"
         )
 
 
@@ -212,8 +213,8 @@ def _refuse_other_chances(own: Scores, propensity: Scores, on: Shelf) -> None:
     if wrong.any():
         row, place = (int(n) for n in np.argwhere(wrong)[0])
         raise InputError(
-            f"log: {int(wrong.sum()):,} places have another propensity than these candidates and "
-            f"rules give, first place {place + 1} of visit '{on.visit_id[row]}' "
+            f"log: {agreed(int(wrong.sum()), 'place', 'have')} another propensity than these "
+            f"candidates and rules give, first place {place + 1} of visit '{on.visit_id[row]}' "
             f"({propensity[row, place]:.6g}, not {own[row, place]:.6g}); give the candidates, "
             "size, caps, temperature and floor as they were when the lists were drawn, and the "
             "whole of each list"

@@ -24,7 +24,7 @@ from lifeworth.run.outputs import FLOORS, floors_of, in_cents, with_tiers
 from lifeworth.run.reasons import told
 from lifeworth.run.reopened import config_of, read_again
 from lifeworth.tables.core import Tables
-from lifeworth.tables.errors import InputError
+from lifeworth.tables.errors import InputError, agreed
 from lifeworth.tables.sources.simulated import Simulated
 
 KEPT = 0.9
@@ -111,7 +111,10 @@ class Today:
             f"{new:,} of {counted(len(ids), 'customer')} are new to the run.",
         ]
         if gone:
-            notes.append(f"{gone:,} customers of the run are in its window no more, or deleted.")
+            notes.append(
+                f"{agreed(gone, 'customer', 'are', 'of the run')} in its window no more, or "
+                "deleted."
+            )
         starts = ", ".join(
             f"{name} above {money(floor, self.card['currency'])}"
             for name, floor in self.floors()[0].items()
@@ -202,7 +205,7 @@ def placed(verb: str, folder: Path, store_: Today) -> Placed:
     if not alike:
         notes.append(
             "Personas look at another window or count purchases otherwise than the value model; "
-            f"{counted(len(now) - len(mine), 'customer')} have none in theirs."
+            f"{agreed(len(now) - len(mine), 'customer', 'have')} none in theirs."
         )
     return Placed(members=mine, notes=notes)
 

@@ -20,7 +20,7 @@ from lifeworth.report.wording import number
 from lifeworth.run.files import refuse_same
 from lifeworth.run.list_words import Capped, Drawing, Penalising
 from lifeworth.tables.columns import Kind, read_columns
-from lifeworth.tables.errors import InputError
+from lifeworth.tables.errors import InputError, agreed
 
 VERB = "lifeworth replay"
 TARGET = "target_cents"
@@ -83,7 +83,8 @@ def main(arguments: Arguments) -> int:
     own = candidates["visit_id"].isin(log["visit_id"])
     left = candidates.loc[~own, "visit_id"].nunique()
     if left:
-        note = f"Note: {left:,} visits of the candidates have no list in the log and are left out."
+        known = agreed(left, "visit", "have", "of the candidates")
+        note = f"Note: {known} no list in the log: left out."
         console.print(Text(note, style="yellow"))
     drawn, target = _policies(arguments)
     found = replay(log, candidates[own], drawn, target, arguments.reward, FEATURES)
