@@ -144,6 +144,14 @@ def test_scores_from_the_end_of_the_data_have_a_forecast_only(
         (["cost=5", "uplift=.2"], "budget is missing; give budget=..., the most that is spent"),
         (["budget=500", "cost=5"], "uplift is missing; give uplift=... for everybody, or"),
         (["budget=-1", "cost=5", "uplift=.2"], "budget=-1 has to be 0 or more; give budget=0, say"),
+        (
+            ["budget=5,000", "cost=5", "uplift=.2"],
+            "budget=5,000 has to be a number; give budget=5000",
+        ),
+        (
+            ["budget=50", "cost=5", "uplift=10%"],
+            "uplift=10% has to be a number; give uplift=0.1, s",
+        ),
         (["budget=inf", "cost=5", "uplift=.2"], "budget=inf has to be a finite number"),
         (["budget=500", "cost=many", "uplift=.2"], "cost=many has to be a number; give cost="),
         ([*ACTION, "winsorise=2"], "winsorise is 2.0; give a quantile above 0 and at most 1"),

@@ -224,7 +224,9 @@ def test_other_kinds_of_file_say_how_to_convert(shop, tmp_path):
         in refused(shop(GOOD, file="o.xlsx"))
     )
     (tmp_path / "o.parquet").write_bytes(b"Order,Customer\n")
-    assert "o.parquet: not a Parquet file" in refused(shop(GOOD, file="o.parquet"))
+    assert "o.parquet: not a Parquet file (it does not end with Parquet's mark)" in refused(
+        shop(GOOD, file="o.parquet")
+    )
 
 
 LINES = """Order,Customer,Date,Paid,Item,N,Cost,Back

@@ -184,7 +184,9 @@ def _example(kind: type[Any], path: Where, fault: dict[str, Any]) -> object:
     literal = re.findall(r"'([^']*)'", str(context.get("expected", "")))
     if fault["type"] == "string_type" and isinstance(fault["input"], int | float):
         return f'"{fault["input"]}"'
-    for value in (*bounds, *literal, _default(kind, path), *near, *TRIED):
+    first = (0.5,) if str(fault["type"]).startswith(("float_", "finite_")) else ()
+    usual = _default(kind, path), *near, *first, *TRIED
+    for value in (*_meant(fault["input"]), *bounds, *literal, *usual):
         if value not in (None, "", (), {}) and _accepts(own, value):
             return value
     return None
@@ -196,6 +198,16 @@ def _accepts(kind: Any, value: object) -> bool:
     except (ValidationError, PydanticUserError, TypeError):
         return False
     return True
+
+
+def _meant(given: object) -> list[object]:
+    """Return the number that 5,000 or 10 % may have been."""
+    text = given.strip().replace(" ", "") if isinstance(given, str) else ""
+    part = re.fullmatch(r"(\d+(?:\.\d+)?)%", text)
+    whole = re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", text)
+    if part:
+        return [float(part[1]) / 100]
+    return [text.replace(",", "")] if whole else []
 
 
 def _meaning(kind: type[Any], path: Where) -> str:

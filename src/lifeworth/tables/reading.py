@@ -90,10 +90,10 @@ def _read_parquet(con: Backend, path: Path) -> ir.Table:
     try:
         return con.read_parquet(path)
     except duckdb.Error as error:
-        remedy = "write it again, or give it the ending of what it is"
-        raise InputError(
-            f"{path.name}: not a Parquet file ({str(error).splitlines()[0]}); {remedy}"
-        ) from error
+        first = str(error).splitlines()[0]
+        why = "it does not end with Parquet's mark" if "magic bytes" in first else first
+        remedy = "write it again, or give it the ending of what it is, such as .csv"
+        raise InputError(f"{path.name}: not a Parquet file ({why}); {remedy}") from error
 
 
 def _read_csv(con: Backend, path: Path, names: list[str], style: Style) -> ir.Table:
