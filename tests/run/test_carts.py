@@ -262,7 +262,10 @@ def test_wrong_words_about_a_cart_are_told(words, says, recommend) -> None:
             "ranking.hide=2: chances would be learnt from carts with 1 hidden; give model.later.hi",
         ),
         (["data=simulated", "model=basket_ease", "split=rolling"], "judged at one cut-off"),
-        (["data=simulated", "model=basket_ease", "ranking.hide=0"], "ranking: hide = 0"),
+        (
+            ["data=simulated", "model=basket_ease", "ranking.hide=0"],
+            "ranking.hide=0 has to be more th",
+        ),
         (
             ["data=simulated", "model=basket_ease", "ranking.hide=99", "model.later.hide=99"],
             "more than 99 products",

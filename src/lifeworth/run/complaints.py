@@ -107,7 +107,7 @@ WANTED = {
 TAGS = ("float", "int", "str", "bool")
 """Last parts of a path that name no field but a type that was tried."""
 
-TRIED = (3, 1, 0.5, True, "text", "2026-01-31", [3], ["text"], {"name": 3}, {"name": "text"})
+TRIED = (3, 1, 0.5, True, "text", "2026-01-31", [3], ["text"], {"name": 3}, {"name": "text"}, 0)
 """Examples, the first of which that is accepted is shown."""
 
 
@@ -184,7 +184,8 @@ def _example(kind: type[Any], path: Where, fault: dict[str, Any]) -> object:
     literal = re.findall(r"'([^']*)'", str(context.get("expected", "")))
     if fault["type"] == "string_type" and isinstance(fault["input"], int | float):
         return f'"{fault["input"]}"'
-    first = (0.5,) if str(fault["type"]).startswith(("float_", "finite_")) else ()
+    firsts = {"float": 0.5, "finite": 0.5, "bool": True}
+    first = [v for name, v in firsts.items() if str(fault["type"]).startswith(name)]
     usual = _default(kind, path), *near, *first, *TRIED
     for value in (*_meant(fault["input"]), *bounds, *literal, *usual):
         if value not in (None, "", (), {}) and _accepts(own, value):
@@ -195,7 +196,8 @@ def _example(kind: type[Any], path: Where, fault: dict[str, Any]) -> object:
 def _accepts(kind: Any, value: object) -> bool:
     try:
         TypeAdapter(kind).validate_python(value)
-    except (ValidationError, PydanticUserError, TypeError):
+    except (ValidationError, PydanticUserError, TypeError, AttributeError):
+        # the last two: rules that look at other fields, which are not there
         return False
     return True
 
@@ -211,12 +213,12 @@ def _meant(given: object) -> list[object]:
 
 
 def _meaning(kind: type[Any], path: Where) -> str:
-    field = getattr(kind, "__pydantic_fields__", {}).get(path[0])
+    field = _fields_of(kind).get(path[0])
     return f", {field.description}" if field is not None and field.description else ""
 
 
 def _default(kind: type[Any], path: Where) -> object:
-    field = getattr(kind, "__pydantic_fields__", {}).get(path[0])
+    field = _fields_of(kind).get(path[0])
     return None if field is None or len(path) > 1 else field.get_default()
 
 
@@ -244,6 +246,10 @@ def _shown(value: object) -> str:
             return str(value)
 
 
+def _fields_of(kind: Any) -> dict[str, Any]:
+    return getattr(kind, "__pydantic_fields__", None) or {}
+
+
 def type_at(kind: Any, path: Where) -> Any:
     """Return the type of what is held at `path` of a `kind`; None where nothing is known."""
     origin, parts = typing.get_origin(kind), typing.get_args(kind)
@@ -255,7 +261,7 @@ def type_at(kind: Any, path: Where) -> Any:
         return type_at(parts[0 if origin is tuple else -1], path[1:])
     if parts:
         return next((found for p in parts if (found := type_at(p, path)) is not None), None)
-    field = getattr(kind, "__pydantic_fields__", {}).get(path[0])
+    field = _fields_of(kind).get(path[0])
     if field is None:
         return None
     own = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
@@ -266,4 +272,4 @@ def fields_at(kind: Any, path: Where) -> list[str]:
     """Return the fields of what is held at `path` of a `kind`; none where nothing has fields."""
     own = type_at(kind, path)
     parts = [part for part in typing.get_args(own) if part is not type(None)] or [own]
-    return max((list(getattr(part, "__pydantic_fields__", ())) for part in parts), key=len)
+    return max((list(_fields_of(part)) for part in parts), key=len)
