@@ -220,20 +220,20 @@ def test_a_recipe_takes_its_fields_by_name_only(recipe):
 
 
 def test_a_field_that_a_recipe_does_not_have_is_refused_by_name(spelled):
-    with pytest.raises(InputError, match=r"^model: there is no 'whim'; it takes "):
+    with pytest.raises(InputError, match=r"^there is no 'model.whim'; it takes "):
         build("model", {**spelled, "whim": "red"})
 
 
 def test_a_field_of_the_wrong_type_is_refused_by_name(spelled, recipe):
     for field in fields(recipe):
         wrong = 7 if isinstance(spelled[field.name], list) else ["no", "such", "value"]
-        with pytest.raises(InputError, match=f"^model: {field.name} = "):
+        with pytest.raises(InputError, match=rf"^model\.{field.name}="):
             build("model", {**spelled, field.name: wrong})
 
 
 def test_a_field_that_is_left_out_is_asked_for_by_name(spelled, recipe):
     for field in fields(recipe):
-        with pytest.raises(InputError, match=f"^model: {field.name} is missing"):
+        with pytest.raises(InputError, match=rf"^model\.{field.name} is missing; give "):
             build("model", {name: v for name, v in spelled.items() if name != field.name})
 
 

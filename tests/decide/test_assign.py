@@ -418,6 +418,7 @@ def test_a_frame_says_why():
         (lambda f: pd.concat((f, f[4:5])), r"1 of 37 offers are there before, first at row 36 \(c"),
         (lambda f: f.assign(value=np.where(f.index == 5, np.nan, f["value"])),
          r"a value that is not finite, first at row 5 \(customer 'U2', arm 'SHIP'\)"),
+        (lambda f: f.assign(cost="1,5"), "36 of 36 rows have a 'cost' that is not a n"),
     ],
 )  # fmt: skip
 def test_frames_that_cannot_be_used_are_refused(change, message):

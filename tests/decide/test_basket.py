@@ -130,6 +130,8 @@ def test_no_set_of_offers_gains_more(strict: bool) -> None:
             lambda f: pd.concat([f, f.iloc[:1]]),
             "repeat another, first product_id A1; leave the second",
         ),
+        (lambda f: f.assign(margin_cents="5 EUR"), "'margin_cents' that is not a number, first pr"),
+        (lambda f: f.assign(stock_units="few"), "'stock_units' that is not a number"),
         (lambda f: f.assign(p_attach=2.0), "6 of 6 offers have no usable p_attach, first 'A1'"),
     ],
 )

@@ -249,6 +249,7 @@ def test_a_rule_behind_others_may_be_told_instead():
             {"expected_value": [1.0, np.nan, 1, 1, 1, 1]},
             "expected_value of 1 of 6 customers is not",
         ),
+        ({"expected_value": "high"}, "6 of 6 rows have a 'expected_value' that is not a number"),
         ({"lift": [1.0, np.inf, 1, 1, 1, 1]}, "rule save, uplift: lift of 1 of 6 customers is not"),
     ],
 )

@@ -268,6 +268,8 @@ def test_a_visit_without_a_list_earns_nothing() -> None:
     [
         (lambda f: f.drop(columns="earned"), "log: there is no column 'earned'"),
         (lambda f: f.assign(product_id="q"), "72 of 72 rows have a product that is no candidate"),
+        (lambda f: f.assign(earned="a lot"), "log: 72 of 72 rows have a 'earned' that is not a n"),
+        (lambda f: f.assign(place="first"), "log: 72 of 72 rows have a 'place' that is not a num"),
         (lambda f: f.assign(propensity=np.nan), r"72 of 72 places have none in \(0, 1\]"),
         (lambda f: f.assign(propensity=0.0), r"first in list 1 at place 1 \(0.0\)"),
         (lambda f: f.assign(propensity=1.5), r"first in list 1 at place 1 \(1.5\)"),
@@ -275,6 +277,10 @@ def test_a_visit_without_a_list_earns_nothing() -> None:
         (lambda f: f.assign(earned=np.inf), "reward: 72 of 72 places have none that is a number"),
         (lambda f: f.assign(place=f["place"] + 1), "24 of 72 rows have a place that is not one"),
         (lambda f: f[f["place"] != 1], "24 lists have a place without the one above it"),
+        (
+            lambda f: f[(f["place"] != 1) | (f["visit_id"] != "v00")],
+            "log: 1 list has a place without the one above it, first visit 'v00'",
+        ),
         (lambda f: f[f["place"] != 3], r"place 3 of visit 'v00' \(1, not 0\)"),
     ],
 )

@@ -180,6 +180,16 @@ def test_each_reason_holds_and_none_is_missing() -> None:
         (lambda f: f.drop(columns="seller"), "no column 'seller'"),
         (lambda f: f.assign(p_purchase=1.2), "8 of 8 rows have p_purchase .* from 0 to 1, first"),
         (lambda f: f.assign(margin_cents=np.nan), "margin_cents that is not a number"),
+        (
+            lambda f: f.assign(margin_cents=[*f["margin_cents"][:-1], "1,200"]),
+            r"1 of 8 rows .* first visit_id v, product_id P8 \('1,200'\); write numbers, such",
+        ),
+        (lambda f: f.assign(return_rate="low"), "8 of 8 rows .*'return_rate' that is not a numb"),
+        (lambda f: f.assign(stock_units="many"), "'stock_units' that is not a number, first visit"),
+        (
+            lambda f: f.assign(margin_cents=pd.Timestamp("2026-01-31")),
+            "'margin_cents' that is not a number",
+        ),
         (lambda f: f.assign(seller=None), "first visit_id v, product_id P1 in 'seller'"),
         (lambda f: f.assign(stock_units=np.nan), "in 'stock_units'; give them, or leave out"),
         (

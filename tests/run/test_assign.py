@@ -81,19 +81,23 @@ def test_parquet_and_names_with_zeros_are_read_alike():
 ROW = "a,mail,5,1\n"
 HEAD = "customer_id,arm,value_cents,cost_cents\n"
 WRONG = {
-    "no column": ("customer_id,arm,value,cost_cents\n" + ROW, (), "no column 'value_cents'"),
+    "no column": ("customer_id,arm,value,cost_cents\n" + ROW, (), "give the column that is m"),
     "no number": (HEAD + ROW + "b,mail,many,1\n", (), "1 of 2 rows have a 'value_cents' that is"),
     "twice": (HEAD + ROW + ROW, (), "1 of 2 rows repeat another, first at row 2 (customer_id 'a'"),
     "missing": (HEAD + ROW + "b,mail,,1\n", (), "1 of 2 rows have no value_cents, first at row 2"),
     "no rows": (HEAD, (), "there are no rows below the header"),
     "strange cap": (HEAD + ROW, ("caps=post:1",), "caps name 'post', and the arms are mail"),
     "no cap": (HEAD + ROW, ("caps=mail",), "write NAME:NUMBER,NAME:NUMBER, as in mail:1000"),
-    "cap in words": (HEAD + ROW, ("caps=mail:ten",), "caps.mail = 'ten'"),
+    "cap in words": (
+        HEAD + ROW,
+        ("caps=mail:ten",),
+        "caps: mail, ten, has to be a whole number; give caps=mail:3, say",
+    ),
     "minimum": (HEAD + ROW, ("minimums=mail:9",), "9 customers of arm 'mail', and 1 have a value"),
-    "budget": (HEAD + ROW, ("budget=-1",), "budget = '-1'"),
+    "budget": (HEAD + ROW, ("budget=-1",), "budget=-1 has to be 0 or more; give budget=0"),
     "no ledger": (HEAD + ROW, ("salt=s",), "salt needs a ledger"),
     "no salt": (HEAD + ROW, ("ledger=l.db",), "a ledger needs campaign and salt"),
-    "semicolons": (HEAD.replace(",", ";"), (), "set delimiter: ';'"),
+    "semicolons": (HEAD.replace(",", ";"), (), ": give delimiter=';', or save it with c"),
     "no file": (None, (), "offers.csv: there is no such file"),
 }
 

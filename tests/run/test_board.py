@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from lifeworth.decide.board import in_order
-from lifeworth.run.board_file import DEFAULT, read_board_file
+from lifeworth.run.board_file import DEFAULT, EXAMPLE, read_board_file
 from lifeworth.run.cli import main
 from lifeworth.tables.errors import InputError
 
@@ -128,26 +128,59 @@ def test_every_rule_of_the_board_that_comes_along_has_its_own_priority() -> None
         ("priority: 2", "priority: 1", "rule write: it has priority 1 as rule save has"),
         ("uplift: .5,", "", "board.yaml, rule save: uplift is missing"),
         ("uplift: .5,", "upift: .5,", "board.yaml, rule save: there is no 'upift', did you mean"),
-        ("capacity: 5", "capacity: -5", "board.yaml, action call: capacity = -5"),
-        ("cost: 20", "cost: dear", "board.yaml, action call: cost = 'dear'"),
+        (
+            "capacity: 5",
+            "capacity: -5",
+            "board.yaml, action call: capacity: -5 has to be 0 or more; write capacity: 0, say",
+        ),
+        (
+            "cost: 20",
+            "cost: dear",
+            "board.yaml, action call: cost: dear has to be a number; write cost: 3, say",
+        ),
         ("rules:", "rulez:", "board.yaml: there is no 'rulez', did you mean 'rules'?"),
-        ("rules:", "rules: [", "board.yaml: it is no YAML that can be read"),
+        ("rules:", "rules: [", "board.yaml: line 5: a bracket opens here and is not closed where"),
+        ("e-mail}", "e-mail", "board.yaml: line 4: a brace opens here and is not closed"),
+        (
+            "e-mail}",
+            'e-mail"}\n  x: "',
+            "board.yaml: line 5: a quote opens here and is not closed; close",
+        ),
+        ("  save:", " save:", "board.yaml: line 7: it is indented otherwise than the lines that"),
+        ("  save:", "\tsave:", "board.yaml: line 6: it begins with a tab; indent it with spaces"),
+        ("rules:", "rules", "board.yaml: line 5: a name has no colon; write NAME: VALUE, as in"),
+        ("actions:", "actions: our: ", "board.yaml: line 2: a colon stands where none may be, or"),
+        ("when: tier >=", "when: @tier >=", "board.yaml: line 6: text begins with a sign that"),
+        ("kpi: kept", 'kpi: "${kept"', "board.yaml: ${ opens here and is not closed"),
         ("p_alive < .9", "p_alive < .9 and p_alive > .95", "rule save: nobody can fulfil"),
-        ("kpi: kept,", "kpi: kept, cost: 30,", "board.yaml: it is no YAML that can be read"),
+        ("kpi: kept,", "kpi: kept, cost: 30,", "board.yaml: line 3: a name is there twice"),
+        (OURS, "[1]", "board.yaml: it has no actions and rules; write both by name, as in"),
+        (OURS, "", "board.yaml: it has no actions and rules; write both by name, as in"),
+        (OURS, "7", "board.yaml: it cannot be read as actions and rules; write both by name"),
     ],
 )
 def test_what_is_wrong_with_a_file_of_rules(run: Path, rules, capsys, old, new, says) -> None:
     assert main(["board", f"run={run}", rules(OURS.replace(old, new))]) == 2
-    assert says in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert says in told
+    assert "while " not in told  # the parser's own words
+
+
+def test_a_file_of_rules_that_is_no_text_and_the_example_that_is_told(tmp_path, capsys) -> None:
+    (tmp_path / "board.yaml").write_bytes("# Käse\n".encode("latin-1"))
+    assert main(["board", "run=none", f"rules={tmp_path / 'board.yaml'}"]) == 2
+    assert "board.yaml: it is not UTF-8 text (byte 3); save it as" in capsys.readouterr().err
+    (tmp_path / "board.yaml").write_text(EXAMPLE)
+    assert [rule.action for rule in read_board_file(tmp_path / "board.yaml").rules] == ["mail"]
 
 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
         (["rules=none.yaml"], "none.yaml: there is no such file; name a YAML file"),
-        (["budget=-1"], "lifeworth board: budget = '-1'"),
-        (["most=0"], "lifeworth board: most = '0'"),
-        (["margin=40"], "lifeworth board: margin = '40'"),
+        (["budget=-1"], "lifeworth board: budget=-1 has to be 0 or more; give budget=0"),
+        (["most=0"], "lifeworth board: most=0 has to be 1 or more; give most=1, say"),
+        (["margin=40"], "lifeworth board: margin=40 has to be at most 1; give margin=1"),
         (["personas=nowhere"], "nowhere: there is no such file"),
     ],
 )

@@ -133,7 +133,7 @@ def test_a_budget_is_kept_in_expectation(config, tmp_path: Path) -> None:
             "campaign.only: there is no campaign",
         ),
         ([*SIMULATED, "model=uplift_none", "campaign.monetary=wealth"], "campaign.monetary"),
-        ([*SIMULATED, "model=uplift_none", "campaign.folds=1"], "campaign: folds = 1"),
+        ([*SIMULATED, "model=uplift_none", "campaign.folds=1"], "campaign.folds=1 has to be 2 or"),
         ([*SIMULATED, "model=uplift_t_learner", "model.learner=Forrest"], "model.learner"),
     ],
 )

@@ -320,13 +320,19 @@ def test_wrong_words_about_a_cart_are_told(words, says, recommend) -> None:
             "ranking.hide=2: chances would be learnt from carts with 1 hidden; give model.later.hi",
         ),
         (["data=simulated", "model=basket_ease", "split=rolling"], "judged at one cut-off"),
-        (["data=simulated", "model=basket_ease", "ranking.hide=0"], "ranking: hide = 0"),
+        (
+            ["data=simulated", "model=basket_ease", "ranking.hide=0"],
+            "ranking.hide=0 has to be more th",
+        ),
         (
             ["data=simulated", "model=basket_ease", "ranking.hide=99", "model.later.hide=99"],
             "more than 99 products",
         ),
         (["data=simulated", "model=basket_ease", "split.cutoff=2031-01-01"], "end after the last"),
-        (["data=simulated", "model=basket_ease", "ranking.ask=wagon"], "ranking: ask = 'wagon'"),
+        (
+            ["data=simulated", "model=basket_ease", "ranking.ask=wagon"],
+            "ranking.ask=wagon has to be cart, basket or",
+        ),
     ],
 )
 def test_wrong_words_about_a_store_are_told(words, says, refused) -> None:

@@ -106,10 +106,13 @@ WRONG = {
         ["-m", "model=btyd_bgnbd,lstm"],
         "model=lstm: there is no such model; there",
     ),
-    "a day that is none": (["split.cutoff=2026-02-30"], "write a day, such as 2026-01-31"),
+    "a day that is none": (
+        ["split.cutoff=2026-02-30"],
+        "split.cutoff=2026-02-30 has to be a day; give",
+    ),
     "a field of a field": (
         ["data=campaign_files", "data.file=a.csv", "data.currency=EUR", "data.arms={a:{cost:1}}"],
-        "there is no 'arms.a.cost'; it takes contact, discount, ",
+        "there is no 'data.arms.a.cost'; it takes contact, discount, ",
     ),
     "no folder": (["data=superstore", "data.folder=nowhere"], "'nowhere' is not there"),
     "file not named": (["data=files"], "data.file has no value"),

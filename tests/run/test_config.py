@@ -91,19 +91,36 @@ def test_a_baseline_that_is_the_model_is_not_run_twice() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"model__drawz": 3}, "model: there is no 'drawz', did you mean 'draws'"),
-        ({"model__draws": "many"}, "model: draws = 'many'"),
-        ({"model__draws": 0}, "greater than 0"),
-        ({"model__spend": "gama_gama"}, "'gamma_gamma'"),
+        ({"model__drawz": 3}, "there is no 'model.drawz', did you mean 'draws'"),
+        ({"model__draws": "many"}, "model.draws=many has to be a whole number; give model.draws="),
+        ({"model__draws": 0}, "model.draws=0 has to be more than 0; give model.draws=1, say"),
+        ({"model__spend": "gama_gama"}, "model.spend=gama_gama has to be gamma_gamma"),
         ({"model___target_": "os.system"}, "'os.system' is not part of lifeworth"),
         ({"model___target_": "lifeworth.models.btyd.Oracle"}, "'lifeworth.models.btyd.Oracle'"),
-        ({"split__cutoff": "soon"}, "split: cutoff = 'soon'"),
-        ({"split__horizon_days": -1}, "split: horizon_days = -1"),
-        ({"split__purchase": "week"}, "split: purchase = 'week'"),
-        ({"seed": -1}, "run: seed = -1"),
-        ({"hardware__platform": "tpu"}, "hardware: platform = 'tpu'"),
-        ({"hardware__precision": "8"}, "hardware: precision = '8'"),
-        ({"hardware__devices": 0}, "hardware: devices = 0"),
+        (
+            {"split__cutoff": "soon"},
+            "split.cutoff=soon has to be a day; give split.cutoff=2026-01-31, say",
+        ),
+        (
+            {"split__horizon_days": -1},
+            "split.horizon_days=-1 has to be 1 or more; give split.horizon_days=1, ",
+        ),
+        ({"split__purchase": "week"}, "split.purchase=week has to be day or order; give"),
+        ({"seed": -1}, "seed=-1 has to be 0 or more; give seed=0, say"),
+        ({"hardware__platform": "tpu"}, "hardware.platform=tpu has to be "),
+        ({"hardware__precision": "8"}, "hardware.precision=8 has to be "),
+        ({"hardware__devices": 0}, "hardware.devices=0 has to be more than 0; give"),
+        (
+            {"ranking__lengths": [5, 0]},
+            "ranking.lengths: value 2, 0, has to be more than 0; give ranking.lengths=[1], say",
+        ),
+        ({"ranking__lengths": []}, "ranking.lengths=[] has to be a list of 1 or more; give"),
+        (
+            {"campaign__margin": 40},
+            "campaign.margin=40 has to be at most 1; give campaign.margin=1",
+        ),
+        ({"ranking__hide": 1.5}, "ranking.hide=1.5 has to be a whole number"),
+        ({"title": 7}, "title=7 has to be text; give 'title=\"7\"', say"),
         ({"colour": "red"}, "there is no 'colour'"),
     ],
 )
@@ -111,12 +128,13 @@ def test_what_does_not_fit_is_refused_by_name(changes: dict[str, Any], said: str
     with pytest.raises(InputError) as refused:
         made(**changes)
     assert said in str(refused.value)
+    assert len(str(refused.value).splitlines()) == 1
 
 
 def test_a_missing_field_is_named() -> None:
     node = plain()["model"]
     del node["draws"]
-    with pytest.raises(InputError, match=r"model: draws is missing; give draws=\.\.\."):
+    with pytest.raises(InputError, match=r"model\.draws is missing; give model\.draws=\.\.\."):
         build("model", node)
 
 
@@ -137,7 +155,7 @@ def test_words_are_read_into_types() -> None:
         (["to=a", "to=b"], "to is given twice, 'a' and 'b'"),
         (["often=3"], "to is missing"),
         (["to=a", "oftn=3"], "did you mean 'often'"),
-        (["to=a", "often=x"], "often = 'x'"),
+        (["to=a", "often=x"], "ask: often=x has to be a whole number; give often=1, say"),
     ],
 )
 def test_wrong_words_are_named(words: list[str], said: str) -> None:
@@ -165,5 +183,5 @@ def test_two_baselines_of_one_option_are_both_kept() -> None:
 
 @pytest.mark.parametrize("field", ["horizon_days", "window_days", "every_days", "cuts"])
 def test_lengths_of_time_have_an_end(field: str) -> None:
-    with pytest.raises(InputError, match=f"split: {field} = 10000000"):
+    with pytest.raises(InputError, match=f"split.{field}=10000000 has to be at most "):
         made(**{f"split__{field}": 10_000_000})

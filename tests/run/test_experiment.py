@@ -194,6 +194,26 @@ def test_wrong_rows_are_refused(capsys, change, said):
     assert said in capsys.readouterr().err
 
 
+def test_a_file_without_a_sale_says_what_that_means(capsys):
+    store().assign(margin=0).to_csv("results.csv", index=False)
+    assert analyse("outcome=margin", SHARES) == 2
+    told = capsys.readouterr().err
+    assert "there is no sale in it: margin is 0 for all 4,000 customers of all arms, which" in told
+    assert not Path("o").exists()
+    store().assign(orders=0).to_csv("results.csv", index=False)
+    assert analyse("outcome=margin,orders", SHARES) == 0
+    assert "orders is 0 for everybody: that is no sign that nothing differs" in " ".join(
+        capsys.readouterr().out.split()
+    )
+    assert analyse("outcome=margin", "denominator=orders", SHARES) == 2
+    assert "look whether the column counts what it should" in capsys.readouterr().err
+    store()[:0].to_csv("results.csv", index=False)
+    assert analyse("outcome=margin", SHARES) == 2
+    told = capsys.readouterr().err
+    assert "a file of sales alone has none where nobody bought; give a row for each cust" in told
+    assert "export it again" not in told
+
+
 # ---- design
 
 

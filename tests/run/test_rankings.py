@@ -113,7 +113,7 @@ def test_products_that_were_touched_can_be_left_out(composed, data_folder, tmp_p
             ["data=retailrocket", "model=uplift_none"],
             "data=retailrocket is visits",
         ),
-        (["data=tafeng", "model=ranker_ease", "ranking.at=0"], "ranking: at = 0"),
+        (["data=tafeng", "model=ranker_ease", "ranking.at=0"], "ranking.at=0 has to"),
         (["data=tafeng", "model=ranker_ease", "data.folder=nowhere"], "'nowhere' is not there"),
     ],
 )

@@ -177,7 +177,7 @@ def test_wrong_words_are_told(words, says, folder: Path, capsys) -> None:
 def test_unknown_products_and_scores_that_are_no_chances_are_refused(folder: Path, capsys) -> None:
     PRODUCTS.iloc[:2].to_csv(folder / "products.csv", index=False)
     assert recommend(folder, "visit=v") == 2
-    assert "1 products of the lists are not in products.csv, first 'c'" in capsys.readouterr().err
+    assert "1 product of the lists is not in products.csv, first 'c'" in capsys.readouterr().err
     card = {"model": "ranker_vsknn", "score_is": "score"}
     (folder / "scorecard.json").write_text(json.dumps(card))
     assert recommend(folder, "visit=v") == 2

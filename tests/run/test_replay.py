@@ -135,6 +135,10 @@ def test_outcomes_of_what_was_not_shown_count_as_nothing(folder: Path, capsys) -
     more.to_csv(folder / "none.csv", index=False)
     assert replayed(folder, outcomes="none.csv") == 2
     assert "none of the 1 outcomes is of a product that the log has" in capsys.readouterr().err
+    more[:0].to_csv(folder / "no_sale.csv", index=False)
+    assert replayed(folder, outcomes="no_sale.csv") == 2
+    told = capsys.readouterr().err
+    assert "no rows below the header; there is no sale in it, so that every list brought 0" in told
 
 
 @pytest.mark.parametrize(

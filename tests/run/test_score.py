@@ -288,6 +288,12 @@ def test_data_that_are_not_the_runs_are_refused(shop: Shop, tmp_path: Path, caps
     assert not (shop.value / "scored").exists()
 
 
+def test_data_that_are_not_there_are_told_with_a_word_of_the_verb(shop: Shop, capsys) -> None:
+    said = refused(capsys, f"run={shop.value}", "data=nowhere")
+    assert "the data folder 'nowhere' is not there; give data=FOLDER, the folder" in said
+    assert "data.folder" not in said
+
+
 def test_a_simulated_store_reads_no_folder(tmp_path: Path, shop: Shop, capsys) -> None:
     copy = Path(shutil.copytree(shop.value, tmp_path / "copy"))
     kept = copy / ".hydra" / "config.yaml"

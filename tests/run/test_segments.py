@@ -53,4 +53,7 @@ def test_a_column_that_is_not_there_is_said_in_words(lifeworth, tmp_path):
     assert told.status == 2
     assert "there is no text column 'contry', did you mean 'country'?" in told.err
     assert "Traceback" not in told.err
-    assert "run: segments = 'country'" in lifeworth("run", "segments=country", cwd=tmp_path).err
+    assert (
+        "segments=country has to be values in brackets"
+        in lifeworth("run", "segments=country", cwd=tmp_path).err
+    )

@@ -32,7 +32,13 @@ def test_a_folder_is_looked_through(tmp_path: Path, capsys: Capture) -> None:
     told = capsys.readouterr().out
     assert "superstore_returns" in told.split("not in", 1)[1]
     assert main(["data", "folder=nowhere"]) == 2
-    assert "'nowhere' is not there" in capsys.readouterr().err
+    assert "'nowhere' is not there; name the folder that holds the data by folder=" in (
+        capsys.readouterr().err
+    )
+    assert main(["data", f"folder={tmp_path}", "source=tafeng"]) == 2
+    told = capsys.readouterr().err
+    assert "; name the folder that holds the data by folder=... or" in told
+    assert "data.folder" not in told
 
 
 def test_a_source_can_be_read_and_checked(capsys: Capture) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from lifeworth.run.cli import main
 
@@ -140,11 +141,19 @@ def test_scores_from_the_end_of_the_data_have_a_forecast_only(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["cost=5", "uplift=.2"], "budget is missing; give budget=..."),
+        (["cost=5", "uplift=.2"], "budget is missing; give budget=..., the most that is spent"),
         (["budget=500", "cost=5"], "uplift is missing; give uplift=... for everybody, or"),
-        (["budget=-1", "cost=5", "uplift=.2"], "budget = '-1': Input should be greater than"),
-        (["budget=inf", "cost=5", "uplift=.2"], "budget = 'inf': Input should be a finite number"),
-        (["budget=500", "cost=many", "uplift=.2"], "cost = 'many': Input should be a valid number"),
+        (["budget=-1", "cost=5", "uplift=.2"], "budget=-1 has to be 0 or more; give budget=0, say"),
+        (
+            ["budget=5,000", "cost=5", "uplift=.2"],
+            "budget=5,000 has to be a number; give budget=5000",
+        ),
+        (
+            ["budget=50", "cost=5", "uplift=10%"],
+            "uplift=10% has to be a number; give uplift=0.1, s",
+        ),
+        (["budget=inf", "cost=5", "uplift=.2"], "budget=inf has to be a finite number"),
+        (["budget=500", "cost=many", "uplift=.2"], "cost=many has to be a number; give cost="),
         ([*ACTION, "winsorise=2"], "winsorise is 2.0; give a quantile above 0 and at most 1"),
         ([*ACTION, "risk=sharpe"], "risk=sharpe is none that is known; give mean, quantile:.1"),
         ([*ACTION, "risk=cvar"], "risk=cvar is none that is known"),
@@ -166,7 +175,8 @@ def test_words_that_cannot_be_used_are_told_in_one_sentence(
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("customer_id\nA\n", "no column 'uplift'; there are 'customer_id'"),
+        ("customer_id\nA\n", "'customer_id'; give the column that is meant this name in the file"),
+        ("customer_id;uplift\nA;1\n", "separated by semicolons: save it with commas"),
         ("customer_id,uplift\nA,1\nA,2\n", "1 of 2 rows repeat another, first at row 2 (cust"),
         ("customer_id,uplift\nA,high\n", "1 of 1 rows have a 'uplift' that is not a number"),
         ("customer_id,uplift\nA,1\n", "none of the 1 customers"),
@@ -199,6 +209,19 @@ def test_a_run_that_is_not_whole_is_told(
     assert "are no longer those of the run" in capsys.readouterr().err
     assert main(["target", f"run={tmp_path}", *ACTION]) == 2
     assert "no scores.parquet and no scorecard.json in" in capsys.readouterr().err
+
+
+def test_data_that_are_gone_are_told_without_an_option_that_is_none(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = Path(shutil.copytree(run, tmp_path / "copy"))
+    kept = copy / ".hydra" / "config.yaml"
+    gone = {"_target_": "lifeworth.tables.sources.Cdnow", "folder": "gone"}
+    kept.write_text(yaml.safe_dump(yaml.safe_load(kept.read_text()) | {"data": gone}))
+    assert main(["target", f"run={copy}", *ACTION]) == 2
+    told = capsys.readouterr().err
+    assert "lifeworth target: cdnow: the data folder 'gone' is not there; the data are read" in told
+    assert "data.folder" not in told
 
 
 def test_nobody_is_an_answer(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -101,7 +101,7 @@ def test_cents_delimiters_date_formats_and_parquet(shop, tmp_path):
 def test_other_encodings_have_to_be_named(shop):
     text = GOOD + "0015,Café,2023-01-01,1\n"
     far = GOOD + "0016,a,2023-01-01,1\n" * 1_000 + "0015,Café,2023-01-01,1\n"
-    assert "line 1,005: not UTF-8 text; set encoding: latin-1" in refused(
+    assert "line 1,005: not utf-8 text; give data.encoding=latin-1" in refused(
         shop(far, written="latin-1")
     )
     header = text.replace("Customer", "Käufer")
@@ -118,7 +118,7 @@ def test_other_encodings_have_to_be_named(shop):
         (
             GOOD.replace(",", ";"),
             "orders.csv: one column, 'Order;Customer;Date;Paid', when split at ','; the values look"
-            " separated by semicolons: set delimiter: ';'",
+            " separated by semicolons: give 'data.delimiter=\";\"', or save it with commas",
         ),
         (
             GOOD.replace("Customer", "Order"),
@@ -128,19 +128,30 @@ def test_other_encodings_have_to_be_named(shop):
         (
             GOOD.replace("Customer", "customer"),
             "orders.csv: no column 'Customer', did you mean 'customer'?; there are 'Order',"
-            " 'customer', 'Date', 'Paid'; say which of them it is",
+            " 'customer', 'Date', 'Paid'; say which of them it is, as in"
+            " 'data.columns.customer_id=\"Customer No\"'",
         ),
         (GOOD + "1,2\n", "orders.csv: line 5: not 4 columns as in the header"),
         (GOOD + "1,2,3,4,5\n", "orders.csv: line 5: not 4 columns as in the header"),
         (
             GOOD + "9,a,05/31/2023,1\n10,a,06/31/2023,1\n",
             "orders.csv: 2 of 5 rows have a 'Date' that is not a date, first at row 4"
-            " ('05/31/2023'); name the format",
+            " ('05/31/2023'); name the format, for example 'data.date_format=\"%d",
         ),
         (
             GOOD + '9,a,2023-01-01,"1,234.50"\n',
             "orders.csv: 1 of 4 rows have a 'Paid' that is not an amount of money, first at row 4"
-            " ('1,234.50'); write amounts with a decimal point",
+            " ('1,234.50'); write amounts with a decimal point (or give 'data.decimal=\",\"')",
+        ),
+        (
+            GOOD.replace("2023-01-05", "1672876800"),
+            "orders.csv: 1 of 3 rows have a 'Date' that seems to count seconds since 1970",
+        ),
+        (
+            GOOD + "9,a,1672876800123,1\n8,a,1672876801123,1\n",
+            "2 of 5 rows have a 'Date' that seems to count milliseconds since 1970 and is to be a"
+            " date, first at row 4 ('1672876800123'); write dates: pandas.to_datetime(frame['Date']"
+            ".astype('int64'), unit='ms')",
         ),
         (
             GOOD + "9,a,2023-01-01,-4.20\n",
@@ -213,7 +224,9 @@ def test_other_kinds_of_file_say_how_to_convert(shop, tmp_path):
         in refused(shop(GOOD, file="o.xlsx"))
     )
     (tmp_path / "o.parquet").write_bytes(b"Order,Customer\n")
-    assert "o.parquet: not a Parquet file" in refused(shop(GOOD, file="o.parquet"))
+    assert "o.parquet: not a Parquet file (it does not end with Parquet's mark)" in refused(
+        shop(GOOD, file="o.parquet")
+    )
 
 
 LINES = """Order,Customer,Date,Paid,Item,N,Cost,Back
@@ -295,3 +308,28 @@ def test_decimal_commas_and_spaces_around_ids(shop):
     got = frame(shop(text, **options))
     assert got.amount_cents.tolist() == [123_450, 50]
     assert got.customer_id.tolist() == ["007", "007"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"Paid": pd.to_datetime(["2023-01-05"])},
+            "o.parquet: column 'Paid' is of type timestamp, such as 2023-01-05 00:00:00, and is to "
+            "be an amount of money; write it as that, or give another column this name",
+        ),
+        ({"Paid": [[1.0, 2.0]]}, "column 'Paid' is of type array, such as [1.0, 2.0], and is"),
+        ({"Customer": [[7]]}, "column 'Customer' is of type array, such as [7], and is to be text"),
+        (
+            {"Date": [1_672_876_800_000]},
+            "1 of 1 rows have a 'Date' that seems to count milliseconds since 1970 and is to be a",
+        ),
+        ({"Date": [1_672_876_800_000_000_000]}, "seems to count nanoseconds since 1970"),
+        ({"Date": [16.5]}, "1 of 1 rows have a 'Date' that is not a date, first at row 1 (16.5)"),
+    ],
+)
+def test_columns_of_another_type_are_told_by_it(tmp_path, change, said):
+    good = {"Order": [1], "Customer": ["a"], "Date": ["2023-01-05"], "Paid": [1.5]}
+    pd.DataFrame(good | change).to_parquet(tmp_path / "o.parquet")
+    source = Files(folder=str(tmp_path), file="o.parquet", columns=COLUMNS, currency="EUR")
+    assert said in refused(source)

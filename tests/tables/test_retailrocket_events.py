@@ -145,7 +145,19 @@ def test_products_are_as_of_the_cut_off(folder: Path, log) -> None:
         (lambda f: f.drop(columns="itemid"), "itemid"),
         (lambda f: f.assign(itemid=f["itemid"].where(f.index > 5)), "6 of .* rows have no itemid"),
         (lambda f: f.assign(visitorid=None), "have no visitorid"),
-        (lambda f: f.assign(timestamp="May"), "timestamp"),
+        (lambda f: f.assign(timestamp="May"), "not a time in milliseconds .* write 13 digits"),
+        (
+            lambda f: f.assign(timestamp=f["timestamp"] // 1000),
+            r"'timestamp' that seems to count seconds since 1970 .* \('143.*multiply them by 1,",
+        ),
+        (
+            lambda f: f.assign(timestamp=f["timestamp"] * 1000),
+            "seems to count microseconds since 1970 .* divide them by 1,000: 1438969904213 is in",
+        ),
+        (
+            lambda f: f.assign(timestamp=pd.to_datetime(f["timestamp"], unit="ms")),
+            "not a time in milliseconds since 1970",
+        ),
         (lambda f: f[f["timestamp"] > START + 26 * DAY], "0 sessions to learn from"),
     ],
 )

@@ -38,12 +38,12 @@ def test_the_hash_knows_each_part() -> None:
         ({"asked": made().asked.assign(product_id=["x", None, "y"])},
          "1 of 3 rows lack a value, first row 1 in 'product_id'"),
         ({"wanted": pd.DataFrame({"visit_id": ["a", "c"], "product_id": ["x", "x"]})},
-         "1 visits of wanted are not in asked, first 'c'"),
+         "1 visit of wanted is not in asked, first 'c'"),
         ({"wanted": pd.concat([made().wanted, made().wanted.iloc[:1]])},
          "made: wanted: 1 of 3 rows repeat another, first visit_id a, product_id x"),
         ({"train": made().train.assign(product_id="x", place=0)},
          "made: train: 1 of 3 rows repeat another, first visit_id b, place 0"),
-        ({"wanted": made().wanted.iloc[:1]}, "1 visits of asked are not in wanted, first 'b'"),
+        ({"wanted": made().wanted.iloc[:1]}, "1 visit of asked is not in wanted, first 'b'"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_judged_is_refused(changes, says) -> None:
@@ -89,3 +89,27 @@ def test_one_product_of_each_last_basket_is_hidden(data_folder) -> None:
     pd.testing.assert_series_equal(shown, size[size > 1] - 1, check_names=False)
     both = visits.asked[last].merge(visits.wanted, on=["visit_id", "product_id"])
     assert both.empty
+
+
+def test_a_basket_without_a_user_is_no_customer_called_nan(tmp_path) -> None:
+    for stem in ("history", "future"):
+        (tmp_path / f"{stem}.csv").write_text("user,basket,item\n1,1,5\n,1,6\n")
+    with pytest.raises(InputError, match="tafeng_nbr/history: 1 of 2 rows lack a value, first row"):
+        Tafeng(folder=str(tmp_path)).load()
+
+
+@pytest.mark.parametrize(
+    ("events", "tests", "says"),
+    [
+        ("s,1,5\n", "5,6\n", "'session' that is not a whole number"),
+        ("1,1,5\n1,2,\n", "5,6\n", "train_events: 1 of 2 rows lack a value, first row 1 in 'item'"),
+        ("1,1,5\n1,2,6\n", "5,six\n", r"target' that is not a number, first row 0 \('six'\)"),
+        ("1,1,5\n1,2,6\n", None, "there is no column 'prefix'"),
+    ],
+)
+def test_sessions_that_cannot_be_read_are_told(tmp_path, events, tests, says) -> None:
+    (tmp_path / "train_events.csv").write_text("session,pos,item\n" + events)
+    head = "prefix,target\n" if tests else "a,b\n"
+    (tmp_path / "test_prefix_target.csv").write_text(head + (tests or "1,2\n"))
+    with pytest.raises(InputError, match=says):
+        Retailrocket(folder=str(tmp_path)).load()

@@ -20,6 +20,7 @@ from lifeworth.decide.board import Action, Board, Fired, Reading, read_board
 from lifeworth.decide.fires import Bounds, Columns, Mask
 from lifeworth.decide.paying import paid, units
 from lifeworth.tables.errors import InputError
+from lifeworth.tables.frames import numbers
 
 Customers = Float[np.ndarray, " customers"]
 Places = Int[np.ndarray, " pairs"]
@@ -381,15 +382,16 @@ def _checked(customers: pd.DataFrame) -> pd.DataFrame:
         )
     frame = customers if ids.is_monotonic_increasing else customers.sort_values("customer_id")
     frame = frame.reset_index(drop=True)
-    _refuse(frame, frame["expected_value"].to_numpy(dtype=np.float64), "board: expected_value")
+    value = numbers("board", frame, "expected_value", ["customer_id"])
+    _refuse(frame, value, "board: expected_value")
     return frame
 
 
-def _refuse(frame: pd.DataFrame, numbers: Customers, what: str) -> None:
-    bad = np.flatnonzero(~np.isfinite(numbers))
+def _refuse(frame: pd.DataFrame, found: Customers, what: str) -> None:
+    bad = np.flatnonzero(~np.isfinite(found))
     if len(bad):
         raise InputError(
             f"{what} of {len(bad):,} of {len(frame):,} customers is not finite, first "
-            f"{frame['customer_id'].iloc[bad[0]]!r} ({numbers[bad[0]]}); fill it in, or leave "
+            f"{frame['customer_id'].iloc[bad[0]]!r} ({found[bad[0]]}); fill it in, or leave "
             "these customers out"
         )

@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from lifeworth.tables.errors import InputError
-from lifeworth.tables.frames import refuse_columns, refuse_missing, refuse_twice
+from lifeworth.tables.frames import numbers, refuse_columns, refuse_missing, refuse_twice
 
 COLUMNS = ("product_id", "margin_cents", "p_attach", "distraction_risk")
 KNOWN = ("category", "cos_to_hero", "ship_ok", "stock_units")
@@ -170,7 +170,7 @@ def excluded(frame: pd.DataFrame, rules: CartRules) -> np.ndarray:
     """Return why an offer may not be shown at all, "" where it may; by what is known (`KNOWN`)."""
     why = np.full(len(frame), "", dtype=object)
     if "stock_units" in frame:
-        why[frame["stock_units"].to_numpy() <= 0] = OUT_OF_STOCK
+        why[frame["stock_units"].to_numpy(dtype=np.float64) <= 0] = OUT_OF_STOCK
     if "ship_ok" in frame:
         why[~frame["ship_ok"].to_numpy(dtype=np.bool_)] = UNSHIPPABLE
     if "cos_to_hero" in frame:
@@ -237,10 +237,13 @@ def _check(candidates: pd.DataFrame, rules: CartRules) -> None:
         "fill them in, or leave out a column of which not all is known",
     )
     refuse_twice("cart", candidates, ["product_id"])
+    for name in ("stock_units", "cos_to_hero"):
+        if name in candidates:
+            numbers("cart", candidates, name, ["product_id"])
     for name in (*COLUMNS[1:], "distraction_high"):
         if name not in candidates:
             continue
-        value = candidates[name].to_numpy(dtype=np.float64)
+        value = numbers("cart", candidates, name, ["product_id"])
         bad = ~np.isfinite(value) | ((name in SHARES) & ((value < 0) | (value > 1)))
         if bad.any():
             first = candidates.iloc[int(bad.argmax())]

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import stats
 
-from lifeworth.tables.errors import InputError
+from lifeworth.tables.errors import InputError, agreed
 
 Rows = Float[np.ndarray, " rows"]
 Treated = np.ndarray
@@ -176,7 +176,9 @@ def _ratio_arm(numerator: Rows, denominator: Rows, who: np.ndarray, group: np.nd
     total = x.sum()
     if not total > 0:
         raise InputError(
-            f"comparison: the denominators of a group sum to {total:g}; a ratio needs more than 0"
+            f"comparison: the denominators of a group sum to {total:g}, and a ratio needs more "
+            "than 0; look whether the column counts what it should (orders, say), or compare means "
+            "without a denominator"
         )
     level = float(y.sum() / total)
     return Arm(level, np.bincount(who, (y - level * x) / total))
@@ -236,8 +238,8 @@ def _groups(treated: Treated, customers: Customers, columns: dict[str, np.ndarra
     if len(both):
         first = both[0] if customers is None else np.unique(customers)[both[0]].item()
         raise InputError(
-            f"comparison: {len(both):,} customers are in both groups, first {first!r}; a customer "
-            "has one arm in a campaign: look at how they were assigned"
+            f"comparison: {agreed(len(both), 'customer', 'are')} in both groups, first {first!r}; "
+            "a customer has one arm in a campaign: look at how they were assigned"
         )
     return found
 

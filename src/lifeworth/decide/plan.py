@@ -11,6 +11,7 @@ from jaxtyping import Int
 from lifeworth.decide.assign import Certificate, assign
 from lifeworth.decide.offers import Limits, Offers
 from lifeworth.tables.errors import InputError
+from lifeworth.tables.frames import numbers
 
 REASONS = ("best arm", "other arm", "limits", "not certain", "no value")
 """Why a customer has this arm or none.
@@ -213,8 +214,8 @@ def _check_pairs(
     arms: int,
 ) -> None:
     for name in [n for n in ("value", "cost", "low") if n in offers]:
-        numbers = offers[name].to_numpy(dtype=float, na_value=np.nan)
-        bad = np.flatnonzero(~np.isfinite(numbers))
+        found = numbers("assign", offers, name, ("customer_id", "arm"))
+        bad = np.flatnonzero(~np.isfinite(found))
         if len(bad):
             raise InputError(
                 f"assign: {len(bad):,} of {len(offers):,} offers have a {name} that is not finite, "

@@ -117,7 +117,10 @@ def customers_needed(plan: Plan, effect: float) -> int:
     """
     fewest = 2 / min(plan.treated_share, 1 - plan.treated_share)
     if effect == 0 or power(plan, effect, MOST) < plan.power:
-        raise InputError(f"plan: an effect of {effect:g} takes more than {MOST:.0e} customers")
+        raise InputError(
+            f"plan: an effect of {effect:g} takes more than {MOST:.0e} customers; "
+            "give a larger one, which it would pay to see"
+        )
     if power(plan, effect, fewest) >= plan.power:
         return math.ceil(fewest)
     log = _root(

@@ -110,8 +110,8 @@ def read(customers: pd.DataFrame, groups: Groups, asked: Question) -> Reading:
     Raises
     ------
     InputError
-        If a customer is there twice, an arm has no share, covariates come with a denominator; and
-        as `sample_ratio` and `comparison`.
+        If a customer is there twice, an arm has no share, covariates come with a denominator,
+        nobody has any of the main outcome; and as `sample_ratio` and `comparison`.
     """
     _check(customers, groups, asked)
     arms = customers["arm"].to_numpy()
@@ -121,6 +121,7 @@ def read(customers: pd.DataFrame, groups: Groups, asked: Question) -> Reading:
     none = pd.DataFrame()
     if ratio.mismatch:
         return Reading(ratio=ratio, differences=none, looks=none, unbalanced=none, level=level)
+    _refuse_nothing(customers, asked)
     pairs = {arm: _pair(customers, arm, groups) for arm in groups.arms}
     rows = [
         _row(pairs[arm], name, (outcome, way), asked)
@@ -253,6 +254,17 @@ def _unbalanced(pairs: dict[str, _Pair], covariates: Sequence[str]) -> pd.DataFr
     ]
     frame = pd.DataFrame(found, columns=["covariate", "arm", "p_value"])
     return frame.loc[frame["p_value"] < ALARM, :]
+
+
+def _refuse_nothing(customers: pd.DataFrame, asked: Question) -> None:
+    """Refuse a main outcome of which nobody has any: its interval would be 0 to 0."""
+    main = asked.outcomes[0]
+    if not customers[main].to_numpy(dtype=np.float64).any():
+        raise InputError(
+            f"experiment: there is no sale in it: {main} is 0 for all {len(customers):,} customers "
+            "of all arms, which says nothing about a difference, not that there is none; wait "
+            "until outcomes are complete, or look whether sales were joined by customer_id"
+        )
 
 
 def _check(customers: pd.DataFrame, groups: Groups, asked: Question) -> None:

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from lifeworth.decide.rerank import ListCaps
+from lifeworth.decide.rerank import KEYS, ListCaps
 from lifeworth.decide.shelf import NOTHING, Scores, Shelf, Walk, Which, shelf
 from lifeworth.evaluate.cascade import Described
 from lifeworth.evaluate.offpolicy import Lists, Target
-from lifeworth.tables.errors import InputError
-from lifeworth.tables.frames import refuse_columns
+from lifeworth.tables.errors import InputError, agreed
+from lifeworth.tables.frames import numbers, refuse_columns
 
 Choice = Int[np.ndarray, "visits places"]
 Features = Float[np.ndarray, "visits candidates features"]
@@ -106,8 +106,8 @@ def replay(
     earned = np.zeros(shape)
     place = _places(log, drawn.caps.size)
     choice[at.row, place] = at.column
-    propensity[at.row, place] = log["propensity"].to_numpy(dtype=np.float64)
-    earned[at.row, place] = log[reward].to_numpy(dtype=np.float64)
+    propensity[at.row, place] = numbers("log", log, "propensity", KEYS)
+    earned[at.row, place] = numbers("log", log, reward, KEYS)
     _refuse_gaps(choice, on)
     lists = Lists(propensity=propensity, reward=earned)
     found = _followed(choice, (on, other), (drawn, target), _features(candidates, on, features))
@@ -175,13 +175,18 @@ def _features(candidates: pd.DataFrame, on: Shelf, names: Sequence[str]) -> Feat
     found = np.zeros((*on.score.shape, len(names) + 1))
     found[row, column, 0] = 1.0
     for n, name in enumerate(names, start=1):
-        found[row, column, n] = frame[name].to_numpy(dtype=np.float64)
+        found[row, column, n] = numbers("candidates", frame, name, KEYS)
     return found
 
 
 def _places(log: pd.DataFrame, size: int) -> Int[np.ndarray, " placed"]:
-    place = log["place"].to_numpy(dtype=np.int64)
-    wrong = (place < 1) | (place > size) | log.duplicated(["visit_id", "place"]).to_numpy()
+    place = numbers("log", log, "place", KEYS)
+    wrong = (
+        (place != np.round(place))
+        | (place < 1)
+        | (place > size)
+        | log.duplicated(["visit_id", "place"]).to_numpy()
+    )
     if wrong.any():
         first = log.iloc[int(wrong.argmax())]
         raise InputError(
@@ -189,7 +194,7 @@ def _places(log: pd.DataFrame, size: int) -> Int[np.ndarray, " placed"]:
             f"{size}, or is there twice, first {first['place']} of visit '{first['visit_id']}'; "
             "give each place once, and the caps as they were"
         )
-    return place - 1
+    return place.astype(np.int64) - 1
 
 
 def _refuse_gaps(choice: Choice, on: Shelf) -> None:
@@ -197,8 +202,9 @@ def _refuse_gaps(choice: Choice, on: Shelf) -> None:
     gap = (there[:, 1:] & ~there[:, :-1]).any(axis=1)
     if gap.any():
         raise InputError(
-            f"log: {int(gap.sum()):,} lists have a place without the one above it, first visit "
-            f"'{on.visit_id[int(gap.argmax())]}'; give every place that was shown, from 1"
+            f"log: {agreed(int(gap.sum()), 'list', 'have')} a place without the one above it, "
+            f"first visit '{on.visit_id[int(gap.argmax())]}'; give every place that was shown, "
+            "from 1"
         )
 
 
@@ -207,8 +213,8 @@ def _refuse_other_chances(own: Scores, propensity: Scores, on: Shelf) -> None:
     if wrong.any():
         row, place = (int(n) for n in np.argwhere(wrong)[0])
         raise InputError(
-            f"log: {int(wrong.sum()):,} places have another propensity than these candidates and "
-            f"rules give, first place {place + 1} of visit '{on.visit_id[row]}' "
+            f"log: {agreed(int(wrong.sum()), 'place', 'have')} another propensity than these "
+            f"candidates and rules give, first place {place + 1} of visit '{on.visit_id[row]}' "
             f"({propensity[row, place]:.6g}, not {own[row, place]:.6g}); give the candidates, "
             "size, caps, temperature and floor as they were when the lists were drawn, and the "
             "whole of each list"

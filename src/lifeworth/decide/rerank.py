@@ -10,7 +10,7 @@ import pandas as pd
 from lifeworth.decide.capped import NONE, Best, Caps, best_list
 from lifeworth.models.ranker.math import Weights, worth
 from lifeworth.tables.errors import InputError
-from lifeworth.tables.frames import refuse_columns, refuse_missing, refuse_twice
+from lifeworth.tables.frames import numbers, refuse_columns, refuse_missing, refuse_twice
 
 KEYS = ("visit_id", "product_id")
 """Columns that name a candidate."""
@@ -103,7 +103,7 @@ def rerank(candidates: pd.DataFrame, penalties: Penalties, caps: ListCaps) -> pd
     score = frame["score_cents"].to_numpy(dtype=np.float64)
     empty = np.zeros(len(frame), dtype=np.bool_)
     if "stock_units" in frame:
-        empty = frame["stock_units"].to_numpy() <= 0
+        empty = frame["stock_units"].to_numpy(dtype=np.float64) <= 0
     group = [_codes(frame, name, cap) for name, cap in _kinds(caps)]
     for rows in _visits(frame):
         own = [codes[rows] for codes in group]
@@ -185,7 +185,7 @@ def _checked(candidates: pd.DataFrame, caps: ListCaps) -> pd.DataFrame:
     refuse_columns("candidates", candidates, [*KEYS, *NUMBERS, *capped])
     for name in NUMBERS:
         low, high = BOUNDS.get(name, (-np.inf, np.inf))
-        value = candidates[name].to_numpy(dtype=np.float64)
+        value = numbers("candidates", candidates, name, KEYS)
         bad = ~(np.isfinite(value) & (value >= low) & (value <= high))
         if bad.any():
             first = candidates.iloc[int(bad.argmax())]
@@ -195,6 +195,8 @@ def _checked(candidates: pd.DataFrame, caps: ListCaps) -> pd.DataFrame:
                 f"'{first['visit_id']}', {first[name]}; leave them out, or correct them"
             )
     stock = ["stock_units"] if "stock_units" in candidates else []
+    for name in stock:
+        numbers("candidates", candidates, name, KEYS)
     refuse_missing(
         "candidates",
         candidates,

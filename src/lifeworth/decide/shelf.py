@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from lifeworth.decide.capped import Caps
 from lifeworth.decide.rerank import KEYS, ListCaps
 from lifeworth.tables.errors import InputError
-from lifeworth.tables.frames import refuse_columns, refuse_missing, refuse_twice
+from lifeworth.tables.frames import numbers, refuse_columns, refuse_missing, refuse_twice
 
 NOTHING = -1
 """In place of a candidate, where a list has ended."""
@@ -82,7 +82,7 @@ def shelf(candidates: pd.DataFrame, caps: ListCaps, score: str = "score_cents") 
     points = frame[score].to_numpy(dtype=np.float64)
     allowed = points > 0
     if stock:
-        allowed = allowed & (frame["stock_units"].to_numpy() > 0)
+        allowed = allowed & (frame["stock_units"].to_numpy(dtype=np.float64) > 0)
     codes = {
         name: pd.factorize(frame[name])[0] if name in capped else np.zeros(len(frame))
         for name in groups
@@ -101,7 +101,12 @@ def _refuse(frame: pd.DataFrame, needed: list[str], score: str) -> None:
     refuse_columns("candidates", frame, needed)
     if frame.empty:
         raise InputError("candidates: there is no row; give the candidates of a visit at least")
-    finite = frame[score].replace([np.inf, -np.inf], np.nan)
+    told = {
+        name: numbers("candidates", frame, name, KEYS)
+        for name in ("stock_units", score)
+        if name in needed
+    }
+    finite = np.where(np.isfinite(told[score]), told[score], np.nan)
     refuse_missing("candidates", frame.assign(**{score: finite}), needed, KEYS)
     refuse_twice("candidates", frame, KEYS)
 

@@ -16,6 +16,7 @@ from lifeworth.decide.assign import Certificate, assign
 from lifeworth.decide.caution import Caution, Customers, Drawer, cautious_gain, winsorised
 from lifeworth.decide.offers import Limits, Offers
 from lifeworth.tables.errors import InputError
+from lifeworth.tables.frames import numbers
 
 REASONS = ("chosen", "budget", "not certain", "loses money")
 """Why a customer is targeted or not.
@@ -221,7 +222,7 @@ def _checked(customers: pd.DataFrame, action: Action) -> pd.DataFrame:
     frame = customers[wanted].assign(**{n: x for n, x in given.items() if x is not None})
     _check_ids(pd.Series(frame["customer_id"]))
     for name in ("expected_value", "uplift", "cost"):
-        frame[name] = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        frame[name] = numbers("target", frame, name, ["customer_id"])
         fine = np.isfinite(frame[name]) & ((frame[name] >= 0) | (name != "cost"))
         _refuse(frame, name, np.flatnonzero(~fine))
     return frame.sort_values("customer_id", ignore_index=True)

@@ -19,7 +19,7 @@ from jaxtyping import Float, Int
 
 from lifeworth.evaluate.estimates import Measured
 from lifeworth.evaluate.policies import ByArm, policy_mean
-from lifeworth.tables.errors import InputError
+from lifeworth.tables.errors import InputError, agreed
 
 
 class Path(NamedTuple):
@@ -179,6 +179,7 @@ def _refuse(value: ByArm, cost: ByArm) -> None:
         charged = np.flatnonzero(money[:, 0])
         if len(charged):
             raise InputError(
-                f"roi: {len(charged):,} customers have a {name} of the control other than 0, first"
-                f" row {charged[0] + 1:,} ({money[charged[0], 0]}); give what each arm adds to it"
+                f"roi: {agreed(len(charged), 'customer', 'have')} a {name} of the control other "
+                f"than 0, first row {charged[0] + 1:,} ({money[charged[0], 0]}); give what each "
+                "arm adds to it"
             )

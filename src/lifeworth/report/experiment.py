@@ -101,7 +101,13 @@ def notes(reading: Reading) -> list[str]:
     """Return warnings in words."""
     if reading.ratio.mismatch:
         return [BROKEN.format(p=chance(reading.ratio.p_value))]
-    return [
+    nothing = [
+        f"{name} is 0 for everybody: that is no sign that nothing differs; are its outcomes "
+        "complete, and joined by customer_id?"
+        for name, own in reading.differences.groupby("outcome", sort=False)
+        if not own[["treated", "control", "standard_error"]].any(axis=None)
+    ]
+    return nothing + [
         f"{row['covariate']} differs between {row['arm']} and the control "
         f"({chance(row['p_value'])}): was it measured before the arm was drawn? What "
         "the arm can change takes away its own effect."

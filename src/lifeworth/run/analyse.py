@@ -37,6 +37,12 @@ shares nothing else is read, and the exit status is 2."""
 
 PAGE = "experiment.html"
 
+NOBODY = (
+    "a file of sales alone has none where nobody bought; give a row for each customer who was "
+    "assigned an arm, with 0 for who bought nothing"
+)
+"""What a file without rows means."""
+
 
 class Arguments(Words):
     """What is asked of whom."""
@@ -95,7 +101,8 @@ def _customers(arguments: Arguments) -> pd.DataFrame:
     kinds |= dict.fromkeys(named, "number")
     if arguments.order is not None:
         kinds |= {arguments.order: "time"}
-    frame = read_columns(Path(arguments.file), kinds, delimiter=arguments.delimiter)
+    file = Path(arguments.file)
+    frame = read_columns(file, kinds, delimiter=arguments.delimiter, empty=NOBODY)
     if arguments.order is None:
         return frame
     return frame.sort_values([arguments.order, "customer_id"], kind="stable")

@@ -20,7 +20,7 @@ from lifeworth.report.terminal import print_grid, print_path
 from lifeworth.report.wording import counted, money, number, share
 from lifeworth.run.words import Counts, Words
 from lifeworth.tables.columns import read_columns
-from lifeworth.tables.errors import InputError
+from lifeworth.tables.errors import InputError, agreed
 
 EXAMPLES = """  lifeworth assign offers=offers.csv budget=500.00 caps=mail:1000,call:200 out=spring
   lifeworth assign offers=scores.parquet minimums=mail:100 out=spring currency=EUR
@@ -187,13 +187,13 @@ def _of_ledger(given: Given, outside: Outside, terms: Terms) -> list[str]:
         )
     if outside.unknown:
         notes.append(
-            f"{counted(outside.unknown, 'customer')} have an arm from before that the offers do "
-            "not have for them; its value and cost are not known and count as 0."
+            f"{agreed(outside.unknown, 'customer', 'have')} an arm from before that the offers "
+            "do not have for them; its value and cost are not known and count as 0."
         )
     if outside.elsewhere:
         notes.append(
-            f"{counted(outside.elsewhere, 'customer')} of the campaign are in the ledger and not "
-            "among the offers; what they cost is not in the budget."
+            f"{agreed(outside.elsewhere, 'customer', 'are', 'of the campaign')} in the ledger and "
+            "not among the offers; what they cost is not in the budget."
         )
     return notes
 

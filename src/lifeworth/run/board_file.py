@@ -8,11 +8,21 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import Field, ValidationError
 
 import lifeworth.decide.board as decide
-from lifeworth.run.words import Given, Words, complaint
+from lifeworth.run.broken_yaml import told
+from lifeworth.run.complaints import complaint, of_file
+from lifeworth.run.words import Given, Words
 from lifeworth.tables.errors import InputError
 
 DEFAULT = Path(decide.__file__).parent / "boards" / "default.yaml"
 """The board that is there without a file."""
+
+EXAMPLE = """  actions:
+    mail: {cost: 0.5, channel: e-mail}
+  rules:
+    write: {when: p_alive > .2, action: mail, uplift: .05, priority: 1}"""
+"""A board, as a file of one."""
+
+LIKE = f"write both by name, as in\n{EXAMPLE}"
 
 
 class ActionFields(Words):
@@ -59,10 +69,12 @@ def read_board_file(path: Path) -> decide.Board:
         raise InputError(f"{path}: there is no such file; name a YAML file of actions and rules")
     try:
         plain = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    except (yaml.YAMLError, OmegaConfBaseException, OSError) as error:
-        raise InputError(f"{path.name}: it is no YAML that can be read: {error}") from error
-    if not isinstance(plain, dict):
-        raise InputError(f"{path.name}: it has no actions and rules; write both by name")
+    except (yaml.YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+        raise InputError(f"{path.name}: {told(error)}, as in\n{EXAMPLE}") from error
+    except OSError as error:  # also what OmegaConf says of a number or a text alone
+        raise InputError(f"{path.name}: it cannot be read as actions and rules; {LIKE}") from error
+    if not isinstance(plain, dict) or not plain:
+        raise InputError(f"{path.name}: it has no actions and rules; {LIKE}")
     fields = _made(path.name, BoardFields, {str(k): v for k, v in plain.items()})
     actions = [_action(path.name, name, own) for name, own in fields.actions.items()]
     rules = [_rule(path.name, name, own) for name, own in fields.rules.items()]
@@ -82,4 +94,4 @@ def _made(where: str, kind: type[Given], fields: dict[str, object]) -> Given:
     try:
         return kind.model_validate(fields)
     except ValidationError as error:
-        raise InputError(complaint(where, error, kind)) from error
+        raise InputError(complaint(of_file(where), error, kind)) from error

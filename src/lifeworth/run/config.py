@@ -10,7 +10,8 @@ from lifeworth.asof.carts import Ask
 from lifeworth.asof.split import Purchase
 from lifeworth.engines.device import Platform, Precision
 from lifeworth.models.core import Recipe
-from lifeworth.run.words import Words, checked, complaint
+from lifeworth.run.complaints import complaint, of_run
+from lifeworth.run.words import Words, checked
 from lifeworth.tables.errors import InputError
 from lifeworth.tables.sources.shape import Source
 
@@ -132,18 +133,18 @@ def read(composed: dict[str, Any], choices: dict[str, str | None]) -> RunConfig:
     title = fields.pop("title") or f"{names.data}: {names.model}"
     parts = {
         "data": build("data", fields.pop("data")),
-        "split": checked("split", Split, fields.pop("split")),
-        "hardware": checked("hardware", Hardware, fields.pop("hardware")),
-        "tiers": checked("tiers", Tiers, fields.pop("tiers")),
-        "campaign": checked("campaign", CampaignRules, fields.pop("campaign")),
-        "ranking": checked("ranking", RankingRules, fields.pop("ranking")),
+        "split": checked(of_run("split"), Split, fields.pop("split")),
+        "hardware": checked(of_run("hardware"), Hardware, fields.pop("hardware")),
+        "tiers": checked(of_run("tiers"), Tiers, fields.pop("tiers")),
+        "campaign": checked(of_run("campaign"), CampaignRules, fields.pop("campaign")),
+        "ranking": checked(of_run("ranking"), RankingRules, fields.pop("ranking")),
         "model": model,
         "baselines": _called(names, {k: b for k, b in baselines.items() if b != model}),
     }
     try:
         return RunConfig(names=names, title=title, composed=composed, **parts, **fields)
     except ValidationError as error:
-        raise InputError(complaint("run", error, RunConfig)) from error
+        raise InputError(complaint(of_run(""), error, RunConfig)) from error
 
 
 def build(where: str, node: dict[str, Any]) -> Any:
@@ -171,7 +172,7 @@ def build(where: str, node: dict[str, Any]) -> Any:
     try:
         return kind(**fields)
     except ValidationError as error:
-        raise InputError(complaint(where, error, kind)) from error
+        raise InputError(complaint(of_run(where), error, kind)) from error
 
 
 def _called(names: Names, baselines: dict[str, Any]) -> dict[str, Any]:

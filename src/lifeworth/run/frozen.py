@@ -22,9 +22,9 @@ from lifeworth.run.judging import Scored
 from lifeworth.run.main import start
 from lifeworth.run.outputs import FLOORS, floors_of, in_cents, with_tiers
 from lifeworth.run.reasons import told
-from lifeworth.run.reopened import config_of
+from lifeworth.run.reopened import config_of, read_again
 from lifeworth.tables.core import Tables
-from lifeworth.tables.errors import InputError
+from lifeworth.tables.errors import InputError, agreed
 from lifeworth.tables.sources.simulated import Simulated
 
 KEPT = 0.9
@@ -111,7 +111,10 @@ class Today:
             f"{new:,} of {counted(len(ids), 'customer')} are new to the run.",
         ]
         if gone:
-            notes.append(f"{gone:,} customers of the run are in its window no more, or deleted.")
+            notes.append(
+                f"{agreed(gone, 'customer', 'are', 'of the run')} in its window no more, or "
+                "deleted."
+            )
         starts = ", ".join(
             f"{name} above {money(floor, self.card['currency'])}"
             for name, floor in self.floors()[0].items()
@@ -151,7 +154,8 @@ def today(verb: str, folder: Path, data: str | None = None) -> Today:
             f"{verb}: data={data}, and the run is of a simulated store, which reads no folder; "
             "leave data= out"
         )
-    tables = config.data.load(latest=dt.datetime.now(dt.UTC).replace(tzinfo=None))
+    remedy = "give data=FOLDER, the folder that holds the data of today as the run's held its own"
+    tables = read_again(verb, config, remedy)
     _refuse_other_money(verb, folder, card, tables)
     found = Today(
         config=config,
@@ -201,7 +205,7 @@ def placed(verb: str, folder: Path, store_: Today) -> Placed:
     if not alike:
         notes.append(
             "Personas look at another window or count purchases otherwise than the value model; "
-            f"{counted(len(now) - len(mine), 'customer')} have none in theirs."
+            f"{agreed(len(now) - len(mine), 'customer', 'have')} none in theirs."
         )
     return Placed(members=mine, notes=notes)
 

@@ -24,7 +24,7 @@ from lifeworth.run.list_words import Capped, Drawn, Penalising, beside, keep_wor
 from lifeworth.run.outputs import PRODUCTS, RECOMMENDATIONS, WANTED
 from lifeworth.run.words import Numbers
 from lifeworth.tables.columns import read_columns
-from lifeworth.tables.errors import InputError
+from lifeworth.tables.errors import InputError, agreed
 
 EXAMPLES = (
     """  lifeworth recommend products=products.csv size=10 per_category=3 out=shown.parquet
@@ -224,7 +224,7 @@ def _with_products(lists: pd.DataFrame, folder: Path, arguments: Arguments) -> p
     unknown = lists.loc[~lists["product_id"].isin(products["product_id"]), "product_id"].unique()
     if len(unknown):
         raise InputError(
-            f"{VERB}: {len(unknown):,} products of the lists are not in {path.name}, "
+            f"{VERB}: {agreed(len(unknown), 'product', 'are', 'of the lists')} not in {path.name}, "
             f"first '{unknown[0]}'; add them, with stock_units 0 if they are not to be shown"
         )
     both = lists.merge(products, on="product_id", how="left", validate="many_to_one")

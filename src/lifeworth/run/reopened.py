@@ -12,7 +12,12 @@ from lifeworth.models.core import Forecast
 from lifeworth.run.config import RunConfig, read
 from lifeworth.run.main import cuts, start
 from lifeworth.tables.core import Tables
-from lifeworth.tables.errors import InputError
+from lifeworth.tables.errors import InputError, NotThereError
+
+BACK = (
+    "the data are read where the run read them: bring them back there (or set LIFEWORTH_DATA, if "
+    "the run had their folder from it), or make a new run"
+)
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ def reopened(verb: str, folder: Path, data_hash: str) -> Reopened:
         If the folder does not say how the run was made, or its data are not what they were.
     """
     config = config_of(verb, folder)
-    tables = config.data.load(latest=dt.datetime.now(dt.UTC).replace(tzinfo=None))
+    tables = read_again(verb, config, BACK)
     now = tables.content_hash()
     if now != data_hash:
         raise InputError(
@@ -69,6 +74,20 @@ def reopened(verb: str, folder: Path, data_hash: str) -> Reopened:
         return Reopened(config, folder, tables, history, None)
     *_, (history, future) = cuts(tables, split)
     return Reopened(config, folder, tables, history, future)
+
+
+def read_again(verb: str, config: RunConfig, remedy: str) -> Tables:
+    """Read the data of a run; where they are not there, say what can be done about it here.
+
+    Raises
+    ------
+    InputError
+        As `load` of the source has it, with `remedy` where something is not there.
+    """
+    try:
+        return config.data.load(latest=dt.datetime.now(dt.UTC).replace(tzinfo=None))
+    except NotThereError as error:
+        raise InputError(f"{verb}: {error.what}; {remedy}") from error
 
 
 def config_of(verb: str, folder: Path, data: str | None = None) -> RunConfig:

@@ -20,7 +20,7 @@ from lifeworth.report.wording import number
 from lifeworth.run.files import refuse_nowhere, refuse_same, write_frame
 from lifeworth.run.list_words import Drawn, Penalising, as_drawn
 from lifeworth.tables.columns import Kind, read_columns
-from lifeworth.tables.errors import InputError
+from lifeworth.tables.errors import InputError, agreed
 
 VERB = "lifeworth replay"
 TARGET = "target_cents"
@@ -32,6 +32,12 @@ FAR = 0.1
 """Estimators that are wrong by as much as the mean weight is, and by how much it may be off 1."""
 
 OWN = "These are the words that the log was drawn by: the target is what was shown"
+
+NO_SALE = (
+    "there is no sale in it, so that every list brought 0 and none can be told from another; wait "
+    "for sales, or look whether it was exported for the visits of the log"
+)
+"""What outcomes without rows mean."""
 
 EXAMPLES = """  lifeworth replay log=log.parquet candidates=shown.parquet outcomes=sold.csv alpha=2
   lifeworth replay log=log.parquet candidates=shown.parquet outcomes=clicks.csv reward=clicks \\
@@ -80,7 +86,8 @@ def main(arguments: Arguments) -> int:
     own = candidates["visit_id"].isin(log["visit_id"])
     left = candidates.loc[~own, "visit_id"].nunique()
     if left:
-        note = f"Note: {left:,} visits of the candidates have no list in the log and are left out."
+        known = agreed(left, "visit", "have", "of the candidates")
+        note = f"Note: {known} no list in the log: left out."
         console.print(Text(note, style="yellow"))
     drawn, target = _policies(arguments)
     found = replay(log, candidates[own], drawn, target, arguments.reward, FEATURES)
@@ -145,7 +152,7 @@ def _with_outcomes(arguments: Arguments, console: Console) -> pd.DataFrame:
             "outcomes that says what a product brought, such as net_cents"
         )
     kinds = {**dict.fromkeys(KEYS, "text"), arguments.reward: "number"}
-    brought = read_columns(Path(arguments.outcomes), kinds, once=KEYS, **given)
+    brought = read_columns(Path(arguments.outcomes), kinds, once=KEYS, empty=NO_SALE, **given)
     pairs = [pd.MultiIndex.from_frame(frame[list(KEYS)]) for frame in (brought, log)]
     strange = ~pairs[0].isin(pairs[1])
     if strange.all():

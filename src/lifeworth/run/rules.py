@@ -10,8 +10,9 @@ from lifeworth.asof.features import EVENT_DAYS, WINDOWS, features
 from lifeworth.asof.split import History
 from lifeworth.decide.acting import Acted, Terms
 from lifeworth.decide.tiers import ASCENDING, guardrails
-from lifeworth.report.wording import counted, number, share
+from lifeworth.report.wording import number, share
 from lifeworth.run.words import Words
+from lifeworth.tables.errors import agreed
 
 Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -89,8 +90,8 @@ def notes_of(given: Following, card: dict[str, Any], acted: Acted) -> list[str]:
     if len(resting):
         absent = ", ".join(resting["resting"].unique())
         notes.append(
-            f"{counted(len(resting), 'rule')} of {len(acted.rules)} are not used: columns that are "
-            f"not there are {absent}."
+            f"{agreed(len(resting), 'rule', 'are', f'of {len(acted.rules)}')} not used: columns "
+            f"that are not there are {absent}."
         )
     for name, before in acted.shadowed.items():
         notes.append(f"Rule {name} never gets its turn here, behind {', '.join(before)}.")

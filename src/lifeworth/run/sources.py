@@ -9,7 +9,7 @@ from rich.text import Text
 
 from lifeworth.run.words import Words
 from lifeworth.tables.campaign import Campaign
-from lifeworth.tables.errors import InputError, did_you_mean
+from lifeworth.tables.errors import InputError, NotThereError, did_you_mean
 from lifeworth.tables.sources import CAMPAIGNS, SOURCES, VISITS
 from lifeworth.tables.sources.about import About, existing
 from lifeworth.tables.visits import Visits
@@ -21,6 +21,8 @@ EXAMPLES = """  lifeworth data
 
 EVERY = SOURCES | CAMPAIGNS | VISITS
 """Stores, then randomised campaigns, then visits, by name."""
+
+ELSEWHERE = "name the folder that holds the data by folder=... or the variable LIFEWORTH_DATA"
 
 
 class Arguments(Words):
@@ -35,7 +37,10 @@ def main(arguments: Arguments) -> int:
     console = Console()
     folder = arguments.folder or os.environ.get("LIFEWORTH_DATA")
     if folder is not None:
-        existing(folder, "data")
+        try:
+            existing(folder, "data")
+        except NotThereError as error:
+            raise InputError(f"lifeworth {error.what}; {ELSEWHERE}") from error
     if arguments.source is not None:
         return _read(console, arguments.source, folder)
     for name, kind in EVERY.items():
@@ -74,7 +79,11 @@ def _read(console: Console, name: str, folder: str | None) -> int:
             "lifeworth data: files has no columns of its own to check; "
             "lifeworth run data=files ... says what is wrong with yours"
         )
-    tables = EVERY[name](folder=folder).load(latest=dt.datetime.now(dt.UTC).replace(tzinfo=None))
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    try:
+        tables = EVERY[name](folder=folder).load(latest=now)
+    except NotThereError as error:
+        raise InputError(f"lifeworth data: {error.what}; {ELSEWHERE}") from error
     if isinstance(tables, Visits):
         for part in ("train", "asked", "wanted"):
             console.print(f"{part}: {len(getattr(tables, part)):,} rows, every check passed")

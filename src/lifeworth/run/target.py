@@ -23,7 +23,7 @@ from lifeworth.run.outputs import put
 from lifeworth.run.reopened import Reopened, reopened
 from lifeworth.run.words import Words
 from lifeworth.tables.columns import read_columns
-from lifeworth.tables.errors import InputError
+from lifeworth.tables.errors import InputError, agreed
 from lifeworth.tables.parsing import Kind
 
 VERB = "lifeworth target"
@@ -230,7 +230,9 @@ def _notes(card: dict[str, Any], run: Reopened, caution: Caution, left_out: int)
             "be worth; a run with split=holdout shows how such a choice would have done."
         )
     if left_out:
-        notes.append(f"{counted(left_out, 'customer')} of the run are not in the file: left out.")
+        notes.append(
+            f"{agreed(left_out, 'customer', 'are', 'of the run')} not in the file: left out."
+        )
     if card["debug"]:
         notes.append(f"debug={card['debug']}: the figures mean nothing.")
     return notes

@@ -1,9 +1,7 @@
 """NAME=VALUE words of the command line, read into a typed model that also makes the help."""
 
-import typing
-from dataclasses import fields, is_dataclass
 from inspect import get_annotations
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -15,7 +13,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from lifeworth.tables.errors import InputError, did_you_mean
+from lifeworth.run.complaints import Place, complaint, of_verb
+from lifeworth.tables.errors import InputError
 
 
 class Words(BaseModel):
@@ -25,18 +24,6 @@ class Words(BaseModel):
 
 
 Given = TypeVar("Given", bound=Words)
-
-REMEDIES = {
-    "bool_": "; write true or false",
-    "dataclass_": "; write its fields in braces, such as {name: value}",
-    "date_": "; write a day, such as 2026-01-31",
-    "dict_": "; write names and values in braces, such as {name: value}",
-    "float_": "; write a number, such as 0.5",
-    "int_": "; write a whole number, such as 3",
-    "list_": "; write values in brackets, such as [1, 2]",
-    "tuple_": "; write values in brackets, such as [1, 2]",
-}
-"""What to write instead, by how the name of the fault begins."""
 
 
 def _named(text: object) -> object:
@@ -89,50 +76,15 @@ def read(verb: str, words: list[str], kind: type[Given]) -> Given:
         if name in pairs:
             raise InputError(f"{verb}: {name} is given twice, '{pairs[name]}' and '{value}'")
         pairs[name] = value
-    return checked(verb, kind, pairs)
+    return checked(of_verb(verb), kind, pairs)
 
 
-def checked(where: str, kind: type[Given], fields: dict[str, object] | dict[str, str]) -> Given:
+def checked(where: Place, kind: type[Given], fields: dict[str, object] | dict[str, str]) -> Given:
     """Make a `kind` of `fields`; what does not fit is an InputError that names it."""
     try:
         return kind(**fields)
     except ValidationError as error:
         raise InputError(complaint(where, error, kind)) from error
-
-
-def complaint(where: str, error: ValidationError, kind: type[Any]) -> str:
-    """Say in one line per fault of a `kind` which field is wrong, why, and what would be right."""
-    return "\n".join(_fault(where, dict(fault), kind) for fault in error.errors())
-
-
-def _fault(where: str, fault: dict[str, Any], kind: type[Any]) -> str:
-    *path, last = (str(part) for part in fault["loc"] or ("",))
-    name = ".".join([*path, last])
-    match fault["type"]:
-        case "extra_forbidden" | "unexpected_keyword_argument":
-            known = _fields_at(kind, path)
-            hint = f"{did_you_mean(last, known)}; it takes {', '.join(known)}" if known else ""
-            return f"{where}: there is no '{name}'{hint}"
-        case "missing" | "missing_keyword_only_argument":
-            return f"{where}: {name} is missing; give {name}=..."
-        case _:
-            remedy = next((r for t, r in REMEDIES.items() if str(fault["type"]).startswith(t)), "")
-            return f"{where}: {name} = {fault['input']!r}: {fault['msg']}{remedy}"
-
-
-def _fields_at(kind: Any, path: list[str]) -> list[str]:
-    """Return the fields of what is held at `path` of a `kind`; none where nothing has fields."""
-    origin, parts = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (dict, list, tuple):
-        return _fields_at(parts[-1], path[1:]) if path else []
-    if parts:
-        return max((_fields_at(part, path) for part in parts), key=len)
-    names: list[str] = list(getattr(kind, "model_fields", ()))
-    if is_dataclass(kind):
-        names = [field.name for field in fields(kind)]
-    if not path or path[0] not in names:
-        return [] if path else names
-    return _fields_at(typing.get_type_hints(kind)[path[0]], path[1:])
 
 
 def described(kind: type[Words]) -> str:

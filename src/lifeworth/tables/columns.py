@@ -9,8 +9,9 @@ import pandas as pd
 
 from lifeworth.tables.errors import InputError
 from lifeworth.tables.faults import Rule, broken, refuse, sentence
+from lifeworth.tables.options import OF_A_VERB
 from lifeworth.tables.parsing import Kind
-from lifeworth.tables.reading import Field, connect, read_file, typed
+from lifeworth.tables.reading import COMMAS, Field, Style, connect, read_file, typed
 
 
 def read_columns(
@@ -19,7 +20,8 @@ def read_columns(
     also: Mapping[str, Kind] | None = None,
     *,
     once: Sequence[str] = (),
-    delimiter: str = ",",
+    delimiter: str | None = None,
+    empty: str = "export it again",
 ) -> pd.DataFrame:
     """Return columns of a CSV or Parquet file, rows in the order of the file.
 
@@ -32,7 +34,10 @@ def read_columns(
     once
         Columns that name a row: together they are there once.
     delimiter
-        Between the values of a CSV file.
+        Between the values of a CSV file, as an option of that name says; None where there is no
+        such option: a comma.
+    empty
+        What it means, and what to do, where there are no rows.
 
     Raises
     ------
@@ -42,7 +47,8 @@ def read_columns(
     """
     if not path.is_file():
         raise InputError(f"{path}: there is no such file; name a CSV or Parquet file")
-    raw = read_file(connect(), path, delimiter)
+    style = COMMAS if delimiter is None else Style(delimiter=delimiter, options=OF_A_VERB)
+    raw = read_file(connect(), path, style)
     there = {name: kind for name, kind in (also or {}).items() if name in raw.columns}
     kinds = {**wanted, **there}
     table = typed(path.name, raw, {name: Field(name, kind) for name, kind in kinds.items()})
@@ -50,7 +56,7 @@ def read_columns(
     refuse(sentence(path.name, table, rule) for rule in broken(table, rules))
     frame = table.to_pandas()
     if frame.empty:
-        raise InputError(f"{path.name}: there are no rows below the header; export it again")
+        raise InputError(f"{path.name}: there are no rows below the header; {empty}")
     if once:
         _refuse_repeated(path.name, frame, list(once))
     return frame

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from lifeworth.tables.errors import InputError, did_you_mean
 
@@ -48,6 +49,32 @@ def refuse_missing(
             f"{where}: {int(rows.sum()):,} of {len(frame):,} rows lack a value, first "
             f"{_row(frame, at, keys)} in '{column}'; {remedy}"
         )
+
+
+def numbers(
+    where: str, frame: pd.DataFrame, column: str, keys: Sequence[str] = ()
+) -> Float[np.ndarray, " rows"]:
+    """Return a column as numbers, NaN where there is none; `keys` name the first wrong row.
+
+    Raises
+    ------
+    InputError
+        If it holds something that is no number: how many rows, the first, and the remedy.
+    """
+    given = frame[column]
+    if given.dtype.kind in "mM":
+        found = pd.Series(np.nan, index=given.index)
+    else:
+        found = pd.to_numeric(given, errors="coerce")
+    wrong = (found.isna() & given.notna()).to_numpy(dtype=np.bool_)
+    if wrong.any():
+        at = int(wrong.argmax())
+        raise InputError(
+            f"{where}: {int(wrong.sum()):,} of {len(frame):,} rows have a '{column}' that is not a "
+            f"number, first {_row(frame, at, keys)} ({given.iloc[at]!r}); write numbers, such as "
+            "12.5, and NaN for none"
+        )
+    return found.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def refuse_twice(

@@ -1,12 +1,17 @@
 """The values of a file, text or typed, become text, times, numbers, money and truth values."""
 
+from collections.abc import Callable
+from functools import reduce
+from operator import or_
 from typing import Literal
 
 import ibis
+import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from lifeworth.tables.faults import Rule
 from lifeworth.tables.money import to_cents, whole
+from lifeworth.tables.options import NO_OPTIONS, Options, given
 
 Kind = Literal["text", "time", "milliseconds", "number", "count", "money", "cents", "truth"]
 """What the values of a column are; money in the file's unit, cents already in cents; milliseconds
@@ -15,8 +20,17 @@ since 1970, by UTC."""
 MOST = 9e9
 """Numbers beyond are taken for faults; below, money is exact to six decimal places."""
 
-LAST_MILLISECOND = 4_102_444_800_000
-"""Of 2099; milliseconds beyond are taken for faults."""
+FIRST_MILLISECOND, LAST_MILLISECOND = 10**11, 4_102_444_800_000
+"""March 1973 and 2099; what lies before would be a second of our days, or a fault."""
+
+UNITS = {
+    "seconds": ("s", 1e8, 1e11),
+    "milliseconds": ("ms", 1e11, 1e14),
+    "microseconds": ("us", 1e14, 1e17),
+    "nanoseconds": ("ns", 1e17, 1e20),
+}
+"""Numbers that are moments since 1970: how pandas calls the unit, and where they lie (1973 to
+5138)."""
 
 YES = ("true", "t", "yes", "y", "1")
 NO = ("false", "f", "no", "n", "0")
@@ -30,13 +44,6 @@ WANTED = {
     "money": "an amount of money",
     "cents": "an amount in cents",
     "truth": "true or false",
-}
-
-REMEDY = {
-    "time": "name the format, for example date_format: '%d/%m/%Y %H:%M', or correct them",
-    "money": "write amounts with a decimal point (or say that it is a comma: decimal) and no signs",
-    "cents": "write plain numbers, or set units: money if they are not in cents",
-    "truth": f"write one of {', '.join((*YES, *NO))}",
 }
 
 
@@ -61,21 +68,101 @@ def parsed(column: ir.Column, kind: Kind, date_format: str | None = None) -> ir.
             return _truth(column)
         case "milliseconds":
             moment = column.try_cast("int64")
-            return moment.between(0, LAST_MILLISECOND).ifelse(moment, None)
+            return moment.between(FIRST_MILLISECOND, LAST_MILLISECOND).ifelse(moment, None)
         case _:
             return _amount(_number(column), kind)
 
 
-def unreadable(column: str, kind: Kind, date_format: str | None = None) -> Rule:
-    """Return the rule that every value of `column` that is not blank can be read as `kind`."""
+def unreadable(
+    column: str, kind: Kind, date_format: str | None = None, options: Options = NO_OPTIONS
+) -> list[Rule]:
+    """Return the rules that every value of `column` that is not blank can be read as `kind`.
+
+    Of a time there is a rule for each unit in which numbers may count it from 1970.
+    """
     like = f" like '{date_format}'" if kind == "time" and date_format else ""
-    return Rule(
+    counted = [unit for unit in UNITS if kind in ("time", "milliseconds") and unit != kind]
+
+    def lost(t: ir.Table) -> ir.BooleanValue:
+        return parsed(t[column], kind, date_format).isnull() & ~_blank(t[column])
+
+    def other(t: ir.Table) -> ir.BooleanValue:
+        return lost(t) & ~reduce(or_, (_counts(t[column], u) for u in counted), ibis.literal(False))
+
+    rule = Rule(
         name=f"{column} unreadable",
         column=column,
-        faulty=lambda t: parsed(t[column], kind, date_format).isnull() & ~_blank(t[column]),
+        faulty=other,
         says=f"have a '{column}' that is not {WANTED[kind]}{like}",
-        remedy=REMEDY.get(kind, "correct them or leave those rows out"),
+        remedy=_remedy(kind, options),
     )
+    return [rule, *(_moments(column, kind, unit, lost) for unit in counted)]
+
+
+def _moments(
+    column: str, kind: Kind, unit: str, lost: Callable[[ir.Table], ir.BooleanValue]
+) -> Rule:
+    """Return the rule that a time is no number that counts another unit."""
+    code = UNITS[unit][0]
+    remedy = f"write dates: pandas.to_datetime(frame['{column}'].astype('int64'), unit='{code}')"
+    if kind == "milliseconds":
+        factor = {"s": "multiply them by 1,000", "us": "divide them by 1,000"}
+        remedy = f"{factor.get(code, 'divide them by 1,000,000')}: 1438969904213 is in August 2015"
+    return Rule(
+        name=f"{column} in {unit}",
+        column=column,
+        faulty=lambda t: lost(t) & _counts(t[column], unit),
+        says=f"have a '{column}' that seems to count {unit} since 1970 and is to be {WANTED[kind]}",
+        remedy=remedy,
+    )
+
+
+def _counts(column: ir.Column, unit: str) -> ir.BooleanValue:
+    """Say where a column counts so many `unit` that it would be a moment of our days."""
+    if not (column.type().is_numeric() or column.type().is_string()):
+        return ibis.literal(False)
+    _, low, high = UNITS[unit]
+    number = column.try_cast("float64")
+    return ((number >= low) & (number < high)).fill_null(False)
+
+
+def _remedy(kind: Kind, options: Options) -> str:
+    match kind:
+        case "time" if options.date_format:
+            form = given(options.date_format, "%d/%m/%Y %H:%M")
+            return f"name the format, for example {form}, or correct them"
+        case "time":
+            return "write them as 2026-01-31 or 2026-01-31T08:00"
+        case "milliseconds":
+            return "write 13 digits, such as 1438969904213 in August 2015"
+        case "money" if options.decimal:
+            comma = given(options.decimal, ",")
+            return f"write amounts with a decimal point (or give {comma}) and no signs"
+        case "cents" if options.units:
+            return f"write plain numbers, or give {options.units}=money if they are not in cents"
+        case "truth":
+            return f"write one of {', '.join((*YES, *NO))}"
+        case "count":
+            return "write digits alone, such as 3, or leave those rows out"
+        case _:
+            return "write digits, with a decimal point and no signs, as in 12.50"
+
+
+def mistyped(name: str, table: ir.Table, column: str, kind: Kind) -> str | None:
+    """Return the complaint about a column whose type can never be `kind`, or None."""
+    dtype = table[column].type()
+    if kind in ("text", "time", "truth"):
+        wrong = dtype.is_nested()
+    else:
+        wrong = not (dtype.is_numeric() or dtype.is_string() or dtype.is_boolean())
+    if wrong and not isinstance(dtype, dt.Null):
+        first = table.select(column).limit(1).to_pyarrow().to_pylist()
+        such = f", such as {first[0][column]}" if first else ""
+        return (
+            f"{name}: column '{column}' is of type {type(dtype).__name__.lower()}{such}, and is to "
+            f"be {WANTED[kind]}; write it as that, or give another column this name"
+        )
+    return None
 
 
 def _blank(column: ir.Column) -> ir.BooleanValue:

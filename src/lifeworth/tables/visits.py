@@ -8,7 +8,7 @@ import ibis
 import pandas as pd
 
 from lifeworth.tables.content import row_sum
-from lifeworth.tables.errors import InputError
+from lifeworth.tables.errors import InputError, agreed
 from lifeworth.tables.frames import refuse_columns, refuse_missing, refuse_twice
 
 Unit = Literal["session", "basket", "cart", "customer"]
@@ -135,6 +135,6 @@ def _refuse_strays(name: str, asked: pd.DataFrame, wanted: pd.DataFrame) -> None
         strange = frame.loc[~frame["visit_id"].isin(other["visit_id"]), "visit_id"]
         if len(strange):
             raise InputError(
-                f"{name}: {strange.nunique():,} visits of {one} are not in {two}, first "
-                f"'{strange.iloc[0]}'; leave them out: what was not asked cannot be judged"
+                f"{name}: {agreed(strange.nunique(), 'visit', 'are', f'of {one}')} not in {two}, "
+                f"first '{strange.iloc[0]}'; leave them out: what was not asked cannot be judged"
             )

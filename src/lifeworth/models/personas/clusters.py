@@ -14,7 +14,7 @@ from sklearn.metrics import silhouette_score
 from sklearn.mixture import GaussianMixture
 
 from lifeworth.models.personas.math import Columns
-from lifeworth.tables.errors import InputError
+from lifeworth.tables.errors import InputError, agreed
 
 Labels = Int[np.ndarray, " customers"]
 
@@ -234,6 +234,6 @@ def _mixture(z: Columns, seed: int, k: int) -> Any:
 def _refuse_few(z: Columns, k: int) -> None:
     if len(z) < 2 * k:
         raise InputError(
-            f"personas: {len(z)} customers are too few for {k} personas; take a longer History, "
-            "or fewer personas"
+            f"personas: {agreed(len(z), 'customer', 'are')} too few for {k} personas; take a "
+            "longer History, or fewer personas"
         )

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lifeworth.tables.errors import InputError
+from lifeworth.tables.errors import NotThereError
 
 ENDINGS = (".parquet", ".csv")
 
@@ -52,17 +52,17 @@ class About:
 
         Raises
         ------
-        InputError
+        NotThereError
             If no folder is given, it is not there, or the file is not in it: which file, with which
             columns, where it comes from and how to name the folder.
         """
         path = self.found(existing(folder, self.name), stem)
         if path is None:
-            raise InputError(
+            raise NotThereError(
                 f"{self.name}: no file {stem}.parquet or {stem}.csv in '{folder}' or its sub-folder"
                 f" '{self.name}'{self._near(folder)}; it has the columns {self.files[stem]};"
-                f" get it from {self.where}; to convert it: {self.convert}; name its folder by"
-                " data.folder=... or LIFEWORTH_DATA"
+                f" get it from {self.where}; to convert it: {self.convert}",
+                "name its folder by data.folder=... or LIFEWORTH_DATA",
             )
         return path
 
@@ -83,13 +83,13 @@ def existing(folder: str | None, source: str) -> str:
 
     Raises
     ------
-    InputError
+    NotThereError
         If it is None or no folder, with how to name it.
     """
     remedy = "name the folder that holds the data by data.folder=... or the variable LIFEWORTH_DATA"
     if folder is None:
-        raise InputError(f"{source}: no data folder is named; {remedy}")
+        raise NotThereError(f"{source}: no data folder is named", remedy)
     if not Path(folder).is_dir():
         state = "is a file, not a folder" if Path(folder).exists() else "is not there"
-        raise InputError(f"{source}: the data folder '{folder}' {state}; {remedy}")
+        raise NotThereError(f"{source}: the data folder '{folder}' {state}", remedy)
     return folder

@@ -14,8 +14,9 @@ from lifeworth.tables.campaign import CONTROL, Campaign, checked_campaign
 from lifeworth.tables.core import ValueIs
 from lifeworth.tables.errors import InputError, did_you_mean
 from lifeworth.tables.faults import Rule, broken, refuse, sentence
+from lifeworth.tables.options import Options
 from lifeworth.tables.parsing import Kind
-from lifeworth.tables.reading import Field, connect, read_file, typed
+from lifeworth.tables.reading import Field, Style, connect, read_file, typed
 from lifeworth.tables.sources.about import About, existing
 from lifeworth.tables.sources.shape import STRICT
 
@@ -51,6 +52,15 @@ class ArmCosts:
     discount: NonNegativeFloat = 0.0
     discount_share: NonNegativeFloat = 0.0
     funded_share: NonNegativeFloat = 0.0
+
+
+OPTIONS = Options(
+    columns="name columns in data.columns and data.features as the file does",
+    delimiter="data.delimiter",
+    encoding="data.encoding",
+    date_format="data.date_format",
+    units="data.units",
+)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -125,9 +135,9 @@ class CampaignFiles:
         given = {name: column for name, column in self.columns.items() if column is not None}
         refuse([*_mapping_faults(given), *self._design_faults(given)])
         con = connect()
-        raw = read_file(con, self._path(), self.delimiter, self.encoding)
+        raw = read_file(con, self._path(), Style(self.delimiter, self.encoding, OPTIONS))
         fields = {name: Field(column, self._kind(KINDS[name])) for name, column in given.items()}
-        told = typed(self.file, raw, fields | self._features(), self.date_format)
+        told = typed(self.file, raw, fields | self._features(), self.date_format, OPTIONS)
         foreign = _foreign(tuple(self.chances)) if self.chances else None
         refuse(
             sentence(self.file, told, rule) for rule in broken(told, [foreign] if foreign else [])

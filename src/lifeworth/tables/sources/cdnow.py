@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from lifeworth.tables.check import checked
 from lifeworth.tables.core import Tables
-from lifeworth.tables.errors import InputError
+from lifeworth.tables.errors import NotThereError
 from lifeworth.tables.reading import Field, connect, read_file, typed
 from lifeworth.tables.sources.about import About, existing
 from lifeworth.tables.sources.shape import STRICT
@@ -57,7 +57,7 @@ class Cdnow:
 
         Raises
         ------
-        InputError
+        NotThereError
             If neither the folder nor lifetimes holds the file, or a time is after `latest`.
         """
         con = connect()
@@ -77,10 +77,10 @@ class Cdnow:
     def _in_lifetimes(self) -> Path:
         spec = importlib.util.find_spec("lifetimes")  # finds a package without running it
         if spec is None or spec.origin is None:
-            raise InputError(
+            raise NotThereError(
                 f"cdnow: no file cdnow_{self.which}.parquet in the data folder, and the package"
-                " lifetimes, which holds the data, is not installed; pip install lifetimes, or name"
-                " the folder by data.folder=... or LIFEWORTH_DATA"
+                " lifetimes, which holds the data, is not installed",
+                "pip install lifetimes, or name the folder by data.folder=... or LIFEWORTH_DATA",
             )
         return Path(spec.origin).parent / "datasets" / f"CDNOW_{self.which}.txt"
 

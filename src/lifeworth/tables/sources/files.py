@@ -14,8 +14,9 @@ from lifeworth.tables.check import checked
 from lifeworth.tables.core import Tables
 from lifeworth.tables.errors import did_you_mean
 from lifeworth.tables.faults import ROW, Rule, refuse, sentence
+from lifeworth.tables.options import Options
 from lifeworth.tables.parsing import Kind
-from lifeworth.tables.reading import Field, connect, read_file, typed
+from lifeworth.tables.reading import Field, Style, connect, read_file, typed
 from lifeworth.tables.sources.about import About, existing
 from lifeworth.tables.sources.lines import first_of, order_lines_of, orders_of
 from lifeworth.tables.sources.shape import STRICT
@@ -44,6 +45,15 @@ NEEDED = {
     "orders": ("customer_id", "ordered_at", "amount"),
     "lines": ("order_id", "customer_id", "ordered_at", "amount", "product_id"),
 }
+
+OPTIONS = Options(
+    columns="say which of them it is, as in 'data.columns.customer_id=\"Customer No\"'",
+    delimiter="data.delimiter",
+    encoding="data.encoding",
+    date_format="data.date_format",
+    decimal="data.decimal",
+    units="data.units",
+)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -109,10 +119,12 @@ class Files:
         """
         fields = self._fields()
         con = connect()
-        raw = read_file(con, self._path(), self.delimiter, self.encoding)
+        raw = read_file(con, self._path(), Style(self.delimiter, self.encoding, OPTIONS))
         if self.decimal == ",":
             raw = _with_points(raw, fields)
-        rows = typed(self.file, raw, fields, self.date_format).mutate(row=ibis.row_number())
+        rows = typed(self.file, raw, fields, self.date_format, OPTIONS).mutate(
+            row=ibis.row_number()
+        )
         full = con.create_table("rows", _filled(rows, self.currency))
         load = _load_lines if self.rows == "lines" else _load_orders
         orders, others = load(con, full)

@@ -7,6 +7,7 @@ import ibis
 from pydantic.dataclasses import dataclass
 
 from lifeworth.tables.core import Tables
+from lifeworth.tables.options import DATED
 from lifeworth.tables.reading import Field, connect, read_file, typed
 from lifeworth.tables.sources.about import About
 from lifeworth.tables.sources.invoices import SERVICES, Cancellations, Cleaning, load_invoices
@@ -60,7 +61,7 @@ class OnlineRetail:
         """
         con = connect()
         raw = read_file(con, self.about.find(self.folder, "online_retail"))
-        lines = typed("online_retail", raw, FIELDS, self.date_format)
+        lines = typed("online_retail", raw, FIELDS, self.date_format, DATED)
         named = lines.mutate(customer_id=lines.customer_id.cast("string"), row=ibis.row_number())
         cleaning = Cleaning(
             cancellations=self.cancellations,

@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from lifeworth.tables.core import Tables
 from lifeworth.tables.errors import InputError
+from lifeworth.tables.options import DATED
 from lifeworth.tables.reading import Field, connect, read_file, typed
 from lifeworth.tables.sources.about import About
 from lifeworth.tables.sources.invoices import SERVICES, Cancellations, Cleaning, load_invoices
@@ -68,7 +69,7 @@ class OnlineRetailII:
         """
         con = connect()
         raw = read_file(con, self.about.find(self.folder, "online_retail_ii"))
-        lines = typed("online_retail_ii", raw, FIELDS, self.date_format)
+        lines = typed("online_retail_ii", raw, FIELDS, self.date_format, DATED)
         named = lines.mutate(customer_id=lines.customer_id.cast("string"), row=ibis.row_number())
         once = without_overlap(con.create_table("lines_of_file", named))
         cleaning = Cleaning(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from pydantic.dataclasses import dataclass
 
+from lifeworth.tables.frames import numbers, refuse_columns, refuse_missing
 from lifeworth.tables.reading import Field, connect, read_file, typed
 from lifeworth.tables.sources.about import About
 from lifeworth.tables.sources.shape import STRICT
@@ -77,7 +78,9 @@ class Retailrocket:
 
 def _read(about: About, folder: str | None, stem: str, fields: dict[str, Field]) -> pd.DataFrame:
     raw = read_file(connect(), about.find(folder, stem))
-    return typed(f"{about.name}/{stem}", raw, fields).to_pandas()
+    frame = typed(f"{about.name}/{stem}", raw, fields).to_pandas()
+    refuse_missing(f"{about.name}/{stem}", frame, list(fields))
+    return frame
 
 
 def product_ids(items: pd.Series) -> pd.Series:
@@ -97,6 +100,9 @@ def _sessions(folder: str | None) -> Visits:
     )
     path = SESSIONS.find(folder, "test_prefix_target")
     tests = read_file(connect(), path).to_pandas()
+    refuse_columns(path.name, tests, ["prefix", "target"])
+    refuse_missing(path.name, tests, ["prefix", "target"])
+    targets = pd.Series(numbers(path.name, tests, "target"))
     prefixes = [_numbers(p) for p in tests["prefix"]]
     ids = pd.Series([f"{n:06d}" for n in range(len(prefixes))])
     lengths = np.array([len(p) for p in prefixes])
@@ -108,7 +114,7 @@ def _sessions(folder: str | None) -> Visits:
             "kind": "view",
         }
     )
-    wanted = pd.DataFrame({"visit_id": ids, "product_id": product_ids(tests["target"])})
+    wanted = pd.DataFrame({"visit_id": ids, "product_id": product_ids(targets)})
     clusters = pd.Series(_same_session(prefixes), index=ids)
     return checked_visits(
         Visits(

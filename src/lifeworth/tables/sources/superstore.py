@@ -11,6 +11,7 @@ from lifeworth.tables.check import checked
 from lifeworth.tables.core import Tables
 from lifeworth.tables.faults import Rule, broken, refuse, sentence
 from lifeworth.tables.money import to_cents
+from lifeworth.tables.options import DATED
 from lifeworth.tables.reading import Field, connect, read_file, typed
 from lifeworth.tables.sources.about import About
 from lifeworth.tables.sources.lines import first_of, order_lines_of, orders_of
@@ -92,7 +93,9 @@ class Superstore:
         """
         con = connect()
         raw = read_file(con, self.about.find(self.folder, "superstore_orders"))
-        lines = con.create_table("typed", typed("superstore_orders", raw, FIELDS, self.date_format))
+        lines = con.create_table(
+            "typed", typed("superstore_orders", raw, FIELDS, self.date_format, DATED)
+        )
         refuse(
             sentence("superstore_orders", lines, rule, "invoice") for rule in broken(lines, RULES)
         )

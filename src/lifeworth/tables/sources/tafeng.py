@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from pydantic.dataclasses import dataclass
 
+from lifeworth.tables.frames import refuse_missing
 from lifeworth.tables.reading import Field, connect, read_file, typed
 from lifeworth.tables.sources.about import About
 from lifeworth.tables.sources.shape import STRICT
@@ -69,6 +70,7 @@ class Tafeng:
     def _read(self, stem: str) -> pd.DataFrame:
         raw = read_file(connect(), self.about.find(self.folder, stem))
         rows = typed(f"{self.about.name}/{stem}", raw, FIELDS).to_pandas()
+        refuse_missing(f"{self.about.name}/{stem}", rows, list(FIELDS))
         return pd.DataFrame(
             {
                 "visit_id": rows["user"].astype(str).str.zfill(WIDTH),
