@@ -121,6 +121,7 @@ def test_an_estimate_whose_weights_are_off_is_withheld(folder: Path, capsys) -> 
     log[log["product_id"] == "c"].to_parquet(folder / "best.parquet", index=False)
     out = folder / "best.csv"
     words = [f"log={folder / 'best.parquet'}", "target_temperature=5", f"out={out}"]
+    words += ["size=1", f"floor={FLOOR}", f"temperature={TEMPERATURE}"]
     assert replayed(folder, *words) == 0
     assert set(pd.read_csv(out)["estimator"]) == {"cascade_dr", "snips"}
     assert "No ips: weights of whole lists average 1." in capsys.readouterr().out

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from lifeworth.decide.explore import FLOOR, Exploration
 from lifeworth.decide.rerank import ListCaps, Penalties
+from lifeworth.run.complaints import of_file
 from lifeworth.run.words import Words, checked
 from lifeworth.tables.errors import InputError
 
@@ -112,4 +113,4 @@ def _kept(path: Path) -> Drawn:
             f"{path}: it does not say how a log was drawn; bring back the file that lifeworth "
             "recommend log=... wrote, or take it away and give size, caps, temperature and floor"
         ) from error
-    return checked(str(path), Drawn, told)
+    return checked(of_file(str(path)), Drawn, told)
