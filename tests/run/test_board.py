@@ -136,7 +136,7 @@ def test_every_rule_of_the_board_that_comes_along_has_its_own_priority() -> None
         (
             "cost: 20",
             "cost: dear",
-            "board.yaml, action call: cost: dear has to be a number; write cost: 3, say",
+            "board.yaml, action call: cost: dear has to be a number; write cost: 0.5, say",
         ),
         ("rules:", "rulez:", "board.yaml: there is no 'rulez', did you mean 'rules'?"),
         ("rules:", "rules: [", "board.yaml: line 5: a bracket opens here and is not closed where"),
