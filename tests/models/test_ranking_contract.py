@@ -128,3 +128,14 @@ def test_another_catalogue_is_refused(fitted, asked: Trails) -> None:
     other = replace(asked, product_id=asked.product_id[:-1])
     with pytest.raises(InputError, match="39 products, the model by one of 40"):
         rank(fitted, other, 5)
+
+
+def test_products_of_a_known_kind_that_nobody_touched_are_no_trouble(recipe, asked: Trails) -> None:
+    frame = visits(1, 400)
+    kind = pd.Series({f"p{n:02d}": f"k{n % 4}" for n in range(PRODUCTS)} | {"p98": "k1"})
+    ids = catalogue(frame, kind)
+    assert len(ids) == PRODUCTS + 1
+    model = recipe.fit(trails(frame, ids, kind=kind), 5)
+    found = lists(model, trails(visits(2, 60), ids, kind=kind))
+    assert set(found["visit_id"]) == set(asked.visit_id)
+    assert np.isfinite(found["score"]).all()

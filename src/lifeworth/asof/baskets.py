@@ -24,6 +24,10 @@ class Trails:
         The catalogue, sorted: products by number.
     visit, place, product
         Of each touch; `place` is the number of the click, or of the basket.
+    kinds
+        The number of the kind (category) of each product, -1 where it is not known; None where
+        nothing is known of products. One that was never touched is in the catalogue only by its
+        kind.
     """
 
     visit_id: np.ndarray
@@ -31,6 +35,7 @@ class Trails:
     visit: Int[np.ndarray, " touches"]
     place: Int[np.ndarray, " touches"]
     product: Int[np.ndarray, " touches"]
+    kinds: Int[np.ndarray, " products"] | None = None
 
     @property
     def visits(self) -> int:
@@ -83,12 +88,24 @@ class Trails:
         return sp.csr_array((best.to_numpy(), (v, p)), shape=shape)
 
 
-def catalogue(frame: pd.DataFrame) -> np.ndarray:
-    """Return the products of a frame of touches, sorted."""
-    return np.array(sorted(frame["product_id"].unique()), dtype=np.str_)
+def catalogue(frame: pd.DataFrame, kind: pd.Series | None = None) -> np.ndarray:
+    """Return the products of a frame of touches and those of a known kind, sorted.
+
+    Parameters
+    ----------
+    kind
+        By product_id.
+    """
+    known = set() if kind is None else set(kind.index[kind.notna()])
+    return np.array(sorted(known | set(frame["product_id"].unique())), dtype=np.str_)
 
 
-def trails(frame: pd.DataFrame, product_id: np.ndarray, visit_id: pd.Index | None = None) -> Trails:
+def trails(
+    frame: pd.DataFrame,
+    product_id: np.ndarray,
+    visit_id: pd.Index | None = None,
+    kind: pd.Series | None = None,
+) -> Trails:
     """Return the touches of `frame` (columns of `tables.visits.TOUCHED`, sorted), numbered.
 
     Products outside the catalogue are left out: nothing is known of them.
@@ -97,6 +114,8 @@ def trails(frame: pd.DataFrame, product_id: np.ndarray, visit_id: pd.Index | Non
     ----------
     visit_id
         Visits in their order; those of the frame if None.
+    kind
+        Of products, by product_id; None where nothing is known of them.
     """
     ids = pd.Index(frame["visit_id"].unique()) if visit_id is None else visit_id
     product = numbered(frame["product_id"], product_id)
@@ -107,7 +126,13 @@ def trails(frame: pd.DataFrame, product_id: np.ndarray, visit_id: pd.Index | Non
         visit=ids.get_indexer(pd.Index(frame["visit_id"]))[known].astype(np.int64),
         place=frame["place"].to_numpy(dtype=np.int64)[known],
         product=product[known],
+        kinds=None if kind is None else _codes(kind, product_id),
     )
+
+
+def _codes(kind: pd.Series, product_id: np.ndarray) -> Numbers:
+    codes, _ = pd.factorize(kind.reindex(product_id.astype(object)), sort=True)
+    return codes.astype(np.int64)
 
 
 def numbered(products: pd.Series, product_id: np.ndarray) -> Numbers:

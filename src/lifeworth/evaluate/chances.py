@@ -31,7 +31,25 @@ def reliability(chance: Chances, came: Outcomes, bins: int = BINS) -> pd.DataFra
     Columns: bin (from 1, the lowest), shown (int), chance_mean, came_share, and low, high: the 90 %
     Wilson interval of came_share, as if all shown were independent.
     """
-    group = bins_of(chance, bins)
+    table = _told(bins_of(chance, bins), chance, came)
+    table.insert(0, "bin", np.arange(1, len(table) + 1))
+    return table
+
+
+def reliability_by(group: pd.Series, chance: Chances, came: Outcomes) -> pd.DataFrame:
+    """Return the same by group, such as the category of what is shown.
+
+    Columns: group, and those of `reliability` but bin; in the order of the groups. What is in no
+    group (missing) is left out.
+    """
+    known = group.notna().to_numpy()
+    codes, names = pd.factorize(group[known], sort=True)
+    table = _told(codes.astype(np.int64), chance[known], came[known])
+    table.insert(0, "group", np.asarray(names))
+    return table
+
+
+def _told(group: Numbers, chance: Chances, came: Outcomes) -> pd.DataFrame:
     shown = np.bincount(group)
     share = np.bincount(group, came.astype(float)) / shown
     z = special.ndtri(0.95)
@@ -39,7 +57,6 @@ def reliability(chance: Chances, came: Outcomes, bins: int = BINS) -> pd.DataFra
     half = z / (1 + z**2 / shown) * np.sqrt(share * (1 - share) / shown + z**2 / (4 * shown**2))
     return pd.DataFrame(
         {
-            "bin": np.arange(1, len(shown) + 1),
             "shown": shown,
             "chance_mean": np.bincount(group, chance) / shown,
             "came_share": share,

@@ -61,6 +61,8 @@ class RankingEvidence:
         model, measure, value, low, high, of the models that give chances: as chances.parquet.
     reliability
         Of the chances that the model's lists show, and of the raw ones (`evaluate.chances`).
+    reliability_by
+        Of the chances, by category and by price of what is shown, as far as these are known.
     currency
         Of the measure "value"; "none" where no money is known.
     examples
@@ -78,6 +80,7 @@ class RankingEvidence:
     examples: pd.DataFrame
     chances: pd.DataFrame = field(default_factory=pd.DataFrame)
     reliability: dict[str, pd.DataFrame] = field(default_factory=dict)
+    reliability_by: dict[str, pd.DataFrame] = field(default_factory=dict)
     currency: str = "none"
     facts: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -230,7 +233,8 @@ def _chances(evidence: RankingEvidence) -> Section | None:
         "money: found by lists in that order; of it by calibration: how much less lists by the raw "
         "scores x money find. Money is a visit's. The figure: dots on the line are right.",
         "Dots off the line: what is shown is worth less, or more, than is thought, and what costs "
-        "money or attention is shown too often, or too seldom.",
+        "money or attention is shown too often, or too seldom. A category or a price whose share "
+        "stands out: right on the whole, wrong where it matters.",
     )
     rows: list[Row] = []
     for model, own in evidence.chances.groupby("model", sort=False):
@@ -242,6 +246,9 @@ def _chances(evidence: RankingEvidence) -> Section | None:
         rows.append([Cell(text=str(model)), *cells])
     grid = Grid(head=["Model", *(title for title, _ in CHANCES.values())], groups={"": rows})
     folded = {f"Reliability: {n}": reliability_grid(t) for n, t in evidence.reliability.items()}
+    folded |= {
+        f"Reliability by {n}": reliability_grid(t) for n, t in evidence.reliability_by.items()
+    }
     pictures = [Picture(title="Reliability", figure=reliability_figure(evidence.reliability))]
     return Section(
         anchor="chances",

@@ -1,6 +1,7 @@
 """Are chances right: a figure and a table of what was said against what came."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -41,17 +42,29 @@ def reliability_figure(tables: Mapping[str, pd.DataFrame]) -> go.Figure:
 
 
 def reliability_grid(table: pd.DataFrame) -> Grid:
-    """Return a row for each group of like chances."""
+    """Return a row for each group: of like chances, or as `reliability_by` names them.
+
+    A group whose interval does not hold the mean chance stands out.
+    """
     rows = [
         [
-            Cell(text=str(row["bin"])),
+            Cell(text=_group(row)),
             Cell(text=number(row["shown"])),
             Cell(text=share(row["chance_mean"], 2)),
             Cell(
                 text=share(row["came_share"], 2),
                 small=f"{share(row['low'], 2)} to {share(row['high'], 2)}",
+                alarm=not row["low"] <= row["chance_mean"] <= row["high"],
             ),
         ]
         for row in table.to_dict("records")
     ]
     return Grid(head=["Group", "Shown", "Chance said", "Share that came"], groups={"": rows})
+
+
+def _group(row: dict[Any, Any]) -> str:
+    """Return the name of a group: a bin, a word, or an interval of money."""
+    name = row.get("group", row.get("bin"))
+    if isinstance(name, pd.Interval):
+        return f"{number(name.left, 2)} to {number(name.right, 2)}"
+    return str(name)

@@ -5,12 +5,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lifeworth.evaluate.chances import reliability
+from lifeworth.evaluate.chances import reliability, reliability_by
 from lifeworth.models.ranking import Ranking
 from lifeworth.report.ranking import RankingEvidence
 from lifeworth.run.config import RunConfig
 from lifeworth.run.ranking_judging import Judged
 from lifeworth.tables.visits import Visits
+
+CATEGORIES = 20
+"""Categories whose chances are judged: those shown most."""
 
 SHOWN = 20
 """Touches of an example that are told."""
@@ -64,6 +67,7 @@ def evidence(
         differences=tables[1],
         chances=tables[2],
         reliability=_reliability(own),
+        reliability_by=_reliability_by(own, visits.products, visits.currency),
         currency=visits.currency,
         examples=examples(visits, lists, config.ranking.examples),
         facts=facts,
@@ -93,6 +97,33 @@ def _reliability(own: Judged) -> dict[str, pd.DataFrame]:
         for name, chance in said.items()
         if chance is not None
     }
+
+
+def _reliability_by(
+    own: Judged, products: pd.DataFrame | None, currency: str
+) -> dict[str, pd.DataFrame]:
+    """Return the reliability by category and by price of what the lists show, where known."""
+    if own.shown is None or not len(own.shown.visit) or products is None:
+        return {}
+    rows = own.fitted.product_id[own.shown.product].astype(object)
+    told = products.set_index("product_id").reindex(rows).reset_index(drop=True)
+    groups = {}
+    if "category" in told:
+        often = told["category"].value_counts().head(CATEGORIES).index
+        groups["category"] = told["category"].where(told["category"].isin(often))
+    money = next((name for name in ("price_cents", "margin_cents") if name in told), None)
+    if money is not None:
+        name = "price" if money == "price_cents" else "margin"
+        groups[f"{name}, {currency}"] = _deciles(told[money])
+    said = own.shown.chance, own.shown.came
+    tables = {name: reliability_by(group, *said) for name, group in groups.items()}
+    return {name: table for name, table in tables.items() if len(table)}
+
+
+def _deciles(cents: pd.Series) -> pd.Series:
+    """Return tenths of what is shown by money, as intervals in units of it."""
+    units = cents.astype("float64") / 100
+    return pd.qcut(units, 10, duplicates="drop", precision=2)
 
 
 def examples(visits: Visits, lists: Ranking, count: int) -> pd.DataFrame:

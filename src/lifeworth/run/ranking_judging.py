@@ -66,8 +66,8 @@ class Shown:
 
     Attributes
     ----------
-    visit
-        Number of the visit.
+    visit, product
+        Numbers of the visit and of the product.
     chance, raw
         That it is wanted; `raw` before calibration, None where the model has no such step.
     came
@@ -78,6 +78,7 @@ class Shown:
     """
 
     visit: Int[np.ndarray, " shown"]
+    product: Int[np.ndarray, " shown"]
     chance: Float[np.ndarray, " shown"]
     raw: Float[np.ndarray, " shown"] | None
     came: Bool[np.ndarray, " shown"]
@@ -103,8 +104,12 @@ class Judged:
 
 
 def question_of(visits: Visits, rules: RankingRules) -> Question:
-    """Return visits as numbers; the catalogue is what was touched in those to learn from."""
-    products, ids = catalogue(visits.train), visits.asked_ids
+    """Return visits as numbers.
+
+    The catalogue is what was touched in those to learn from, and products of a known category.
+    """
+    kind = _kind(visits.products)
+    products, ids = catalogue(visits.train, kind), visits.asked_ids
     wanted = visits.wanted.assign(
         visit=ids.get_indexer(pd.Index(visits.wanted["visit_id"])),
         product=numbered(visits.wanted["product_id"], products),
@@ -112,8 +117,8 @@ def question_of(visits: Visits, rules: RankingRules) -> Question:
     own_carts = visits.unit == "cart" and visits.products is not None
     value = wanted["value_cents"].to_numpy(dtype=np.float64) if "value_cents" in wanted else None
     return Question(
-        learnt=trails(visits.train, products),
-        asked=trails(visits.asked, products, ids),
+        learnt=trails(visits.train, products, kind=kind),
+        asked=trails(visits.asked, products, ids, kind),
         unit=visits.unit if visits.days is None else None,
         visit=wanted["visit"].to_numpy(dtype=np.int64),
         product=wanted["product"].to_numpy(dtype=np.int64),
@@ -122,6 +127,14 @@ def question_of(visits: Visits, rules: RankingRules) -> Question:
         money=_money(visits.products, products),
         new=(rules.seen or ("leave_out" if own_carts else "keep")) == "leave_out",
     )
+
+
+def _kind(known: pd.DataFrame | None) -> pd.Series | None:
+    """Return the category of products, by product_id; missing where it is empty."""
+    if known is None or "category" not in known:
+        return None
+    own = known.set_index("product_id")["category"]
+    return own.where(own != "")
 
 
 def _money(
@@ -206,6 +219,7 @@ def _shown(
         raw = unseen(raw, part.asked)
     return Shown(
         visit=row.astype(np.int64) + part.first,
+        product=product,
         chance=best.score[row, place],
         raw=None if raw is None else np.asarray(raw[row, product]).ravel(),
         came=np.isin(row * width + product, wanted[known]),

@@ -16,13 +16,14 @@ from lifeworth.models.ranker.tower_net import (
     Cost,
     Judged,
     JudgedBatches,
+    Kinds,
     QuestionBatches,
     Questions,
     TowerNet,
     corrected,
 )
 from lifeworth.models.ranker.towers import Towers, last_touched
-from lifeworth.models.ranker.two_tower import TwoTower, questions_of
+from lifeworth.models.ranker.two_tower import TwoTower, folded, questions_of
 from lifeworth.models.ranking import parts, rank, top
 from lifeworth.models.search import Search
 from lifeworth.run.conf import conf_folder
@@ -236,3 +237,84 @@ def test_large_catalogues_are_searched_by_cells(recipe: TwoTower, learnt: Trails
 def test_too_few_visits_are_refused(recipe: TwoTower, learnt: Trails) -> None:
     with pytest.raises(InputError, match=r"held-out visits go on \d+ times"):
         recipe.fit(learnt.part(0, 60), 0)
+
+
+# ---- products nobody touched
+
+
+def shelves(seed: int, count: int) -> pd.DataFrame:
+    """Return visits that each stay on one of 6 shelves of 12 products."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for visit in range(count):
+        shelf, products = int(rng.integers(6)), rng.integers(12, size=int(rng.integers(3, 8)))
+        rows += [
+            (f"v{visit:05d}", place, f"s{shelf}p{product:02d}", "view")
+            for place, product in enumerate(products)
+        ]
+    return pd.DataFrame(rows, columns=["visit_id", "place", "product_id", "kind"])
+
+
+@pytest.fixture(scope="module")
+def cold(recipe: TwoTower) -> tuple[Towers, Trails]:
+    """Return towers that never saw two products of each shelf, and visits that are asked about."""
+    frame, later = shelves(7, 1_500), shelves(8, 200)
+    every = sorted(set(frame["product_id"]))
+    shelf = pd.Series([name[:2] for name in every], index=every)
+    new = frame["product_id"].str.endswith(("p10", "p11"))
+    known = frame[~new]
+    asked = later[~later["product_id"].str.endswith(("p10", "p11"))]
+    ids = catalogue(known, shelf)
+    towers = replace(recipe, blind=0.2).fit(trails(known, ids, kind=shelf), 3)
+    return towers, trails(asked, ids, kind=shelf)
+
+
+def test_products_that_nobody_touched_are_found_by_their_kind(cold) -> None:
+    """Of the new products, those of the visit's own shelf come before those of the other five."""
+    towers, asked = cold
+    ids = towers.product_id
+    assert len(ids) == 72
+    scores = towers.scores(asked, len(ids)).toarray()
+    new = np.char.endswith(ids, "p10") | np.char.endswith(ids, "p11")
+    start = asked.start[:-1]
+    shelf = np.array([ids[asked.product[at]][:2] for at in start])
+    own = np.char.startswith(ids[None, :], shelf[:, None])
+    wins = [
+        (scores[v, new & own[v]][:, None] > scores[v, new & ~own[v]][None, :]).mean()
+        for v in range(asked.visits)
+    ]
+    assert np.mean(wins) > 0.97
+    best = top(towers.scores(asked, 12), 12)
+    found = [new[products[products >= 0]].sum() for products in best.product]
+    assert np.mean(found) > 1.0  # two of twelve belong there
+
+
+def test_without_kinds_a_product_that_nobody_touched_is_never_known() -> None:
+    frame = shelves(7, 300)
+    known = frame[~frame["product_id"].str.endswith(("p10", "p11"))]
+    assert len(catalogue(known)) == 60
+    told = trails(known, catalogue(known))
+    assert told.kinds is None
+    net = TowerNet(60, 8, 4, 0.0)
+    assert {name for name, _ in net.named_parameters()} == {"product", "bias", "fall", "on.weight"}
+
+
+def test_what_is_kept_scores_as_the_network_does_where_kinds_are_known() -> None:
+    kinds = Kinds(np.array([0, 0, 1, -1, 1]), np.array([True, True, True, True, False]), 0.5)
+    torch.manual_seed(1)
+    net = TowerNet(5, 8, 3, 0.0, kinds).eval()
+    with torch.no_grad():
+        net.group_bias += torch.randn(3)
+        net.bias[:4] += torch.randn(4)
+    weights = {name: w.numpy() for name, w in net.state_dict().items()}
+    assert (weights["product"][4] == 0.0).all()
+    towers = Towers(
+        product_id=np.array(list("abcde")), weights=folded(weights), temperature=0.5,
+        search=Search(exact_below=100, recall=0.9, at=3, sample=5), cells=None, curves={}, epochs=1,
+    )  # fmt: skip
+    touched = np.array([[0, 2, -1], [3, -1, -1], [4, 1, 0]])
+    with torch.no_grad():
+        u = net.visits(torch.from_numpy(touched))
+        said = net.scores(u, torch.arange(5), 0.5).numpy()
+    vectors = towers.visits(touched)
+    np.testing.assert_allclose(vectors @ towers.index.products.T, said, rtol=1e-5, atol=1e-5)

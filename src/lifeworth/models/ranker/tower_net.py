@@ -6,6 +6,10 @@ With e_j of length 1 for product j, and c_1 (the last), c_2, ... what a visit to
 
 and the score of product j is u . e_j / temperature + b_j. Without M, which begins at 0, what comes
 next could not lie elsewhere than what was touched.
+
+Where kinds of products are known, the vector of a product is the sum of its own and that of its
+kind, and so is b_j; in training its own are left out now and then, so that the kind learns to do
+without: a product that nobody touched has nothing else.
 """
 
 from collections.abc import Iterator
@@ -13,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -26,6 +30,24 @@ class Questions(NamedTuple):
 
     touched: Touched
     wanted: Int[np.ndarray, " questions"]
+
+
+class Kinds(NamedTuple):
+    """What is known of products beside who touched them.
+
+    Attributes
+    ----------
+    number
+        Of the kind of each product, -1 where it is not known.
+    touched
+        Whether anybody touched it.
+    blind
+        Share of products whose own vector is left out in training.
+    """
+
+    number: Int[np.ndarray, " products"]
+    touched: Bool[np.ndarray, " products"]
+    blind: float
 
 
 class Batch(NamedTuple):
@@ -46,25 +68,66 @@ class Judged(NamedTuple):
 class TowerNet(nn.Module):
     """Both towers; products share their vectors."""
 
-    def __init__(self, products: int, size: int, reach: int, dropout: float) -> None:
+    kind: Tensor
+
+    def __init__(
+        self, products: int, size: int, reach: int, dropout: float, kinds: Kinds | None = None
+    ) -> None:
         super().__init__()
         self.product = nn.Parameter(torch.randn(products, size) / size**0.5)
         self.bias = nn.Parameter(torch.zeros(products))
         self.fall = nn.Parameter(-0.35 * torch.arange(reach))
         self.on = nn.Linear(2 * size, size, bias=False)
         nn.init.zeros_(self.on.weight)
-        self.dropout = dropout
+        self.dropout, self.blind = dropout, 0.0
+        if kinds is not None:
+            self._know(kinds, size)
 
-    def products(self, number: Int[Tensor, "*n"]) -> Float[Tensor, "*n size"]:
-        """Return the vectors of products, of length 1."""
-        return functional.normalize(functional.embedding(number, self.product), dim=-1)
+    def _know(self, kinds: Kinds, size: int) -> None:
+        """Add vectors of kinds; products that were never touched have none of their own."""
+        self.blind = kinds.blind
+        self.register_buffer("kind", torch.from_numpy(kinds.number + 1))
+        many = int(kinds.number.max()) + 2
+        self.group = nn.Parameter(0.1 * torch.randn(many, size) / size**0.5)
+        self.group_bias = nn.Parameter(torch.zeros(many))
+        with torch.no_grad():
+            self.product[torch.from_numpy(~kinds.touched)] = 0.0
+            self.group[0] = 0.0
+
+    def products(
+        self, number: Int[Tensor, "*n"], own: Float[Tensor, "*n"] | None = None
+    ) -> Float[Tensor, "*n size"]:
+        """Return the vectors of products, of length 1; `own` is 0 where that of the kind does."""
+        vector = functional.embedding(number, self.product)
+        if hasattr(self, "group"):
+            own = self._seen(number) if own is None else own
+            vector = vector * own[..., None] + self._of_kind(number, self.group)
+        return functional.normalize(vector, dim=-1)
+
+    def _seen(self, number: Int[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+        """Return 0 where a product of a known kind is to be seen by its kind alone, else 1."""
+        seen = torch.ones(number.shape, device=number.device)
+        if self.training and self.blind:
+            hidden = torch.rand(number.shape, device=number.device) < self.blind
+            seen = seen.masked_fill(hidden & (self.kind[number] > 0), 0.0)
+        return seen
+
+    def _of_kind(self, number: Int[Tensor, "*n"], of: Tensor) -> Tensor:
+        """Return what is learnt of the kinds of products; 0 where these are not known."""
+        kind = self.kind[number]
+        known = (kind > 0).to(of.dtype)
+        return of[kind] * (known[..., None] if of.ndim == 2 else known)
 
     def scores(
         self, visits: Float[Tensor, "n size"], number: Int[Tensor, " m"], temperature: float
     ) -> Float[Tensor, "n m"]:
         """Return the scores of products for visits."""
-        own = functional.embedding(number, self.bias[:, None])[:, 0]
-        return visits @ self.products(number).T / temperature + own
+        bias = functional.embedding(number, self.bias[:, None])[:, 0]
+        if not hasattr(self, "group"):
+            return visits @ self.products(number).T / temperature + bias
+        own = self._seen(number)
+        bias = bias * own + self._of_kind(number, self.group_bias)
+        return visits @ self.products(number, own).T / temperature + bias
 
     def visits(self, touched: Int[Tensor, "n reach"]) -> Float[Tensor, "n size"]:
         """Return the vectors of visits, of length 1; each has touched something."""

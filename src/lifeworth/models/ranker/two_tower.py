@@ -18,6 +18,7 @@ from lifeworth.models.core import recipe
 from lifeworth.models.ranker.tower_net import (
     Cost,
     JudgedBatches,
+    Kinds,
     QuestionBatches,
     Questions,
     TowerNet,
@@ -40,9 +41,9 @@ class TwoTower:
     A visit is the mean of the vectors of its last touches, weighted by how long ago each was, and a
     linear map of that mean and the last; a score is the cosine between visit and product, divided
     by a temperature, plus a number of the product's own (one space for both: Hou et al. 2022). The
-    latest visits say how many epochs are best; then it learns from all. Visits carry ids of
-    products and nothing else of them, so that a product nobody touched has no vector and is no
-    candidate.
+    latest visits say how many epochs are best; then it learns from all. Where kinds of products
+    (categories) are known, a vector is the sum of the product's own and its kind's, and a product
+    nobody touched yet is found by its kind (Volkovs, Yu and Poutanen 2017: DropoutNet).
 
     Attributes
     ----------
@@ -56,6 +57,9 @@ class TwoTower:
         That cosines are divided by.
     dropout
         Share of the numbers of touches that are left out by chance in training.
+    blind
+        Share of products of a known kind whose own vector is left out in training, so that the kind
+        learns to do without.
     held_out
         Share of the visits, the latest, by which training is stopped.
     questions
@@ -71,6 +75,7 @@ class TwoTower:
     longest: PositiveInt
     temperature: PositiveFloat
     dropout: Annotated[float, Field(ge=0, lt=1)]
+    blind: Annotated[float, Field(ge=0, lt=1)]
     held_out: Annotated[float, Field(gt=0, lt=1)]
     questions: PositiveInt
     training: Training
@@ -91,12 +96,12 @@ class TwoTower:
         late = questions_of(visits.part(first, visits.visits), self)
         _refuse_few(early, late)
         judged = JudgedBatches(_some(late, self.questions, seed), TOGETHER)
-        stopped = self._trained(visits.products, early, judged, seed)
+        stopped = self._trained(visits, early, judged, seed)
         whole = questions_of(visits, self)
-        done = self._trained(visits.products, whole, stopped.epochs, seed)
+        done = self._trained(visits, whole, stopped.epochs, seed)
         made = Towers(
             product_id=visits.product_id,
-            weights=done.weights,
+            weights=folded(done.weights),
             temperature=self.temperature,
             search=self.search,
             cells=None,
@@ -106,14 +111,15 @@ class TwoTower:
         return self._searched(made, whole, seed)
 
     def _trained(
-        self, products: int, taught: Questions, judged: JudgedBatches | int, seed: int
+        self, visits: Trails, taught: Questions, judged: JudgedBatches | int, seed: int
     ) -> Trained:
         """Train until the judged batches say stop, or for so many epochs."""
-        count = np.bincount(taught.wanted, minlength=products)
+        count = np.bincount(taught.wanted, minlength=visits.products)
         log_q = np.log(np.maximum(count, 1) / len(taught.wanted))
         batches = QuestionBatches(taught, min(self.training.batch, len(taught.wanted)), log_q)
         with seeded(seed):
-            net = TowerNet(products, self.size, self.reach, self.dropout)
+            kinds = _kinds(visits, taught, self.blind)
+            net = TowerNet(visits.products, self.size, self.reach, self.dropout, kinds)
         stops = isinstance(judged, JudgedBatches)
         return train(
             Task(
@@ -133,6 +139,27 @@ class TwoTower:
         asked = _some(taught, self.search.sample, seed).touched
         found = cells(made.index.products, made.visits(asked), self.search, seed)
         return replace(made, cells=found)
+
+
+def _kinds(visits: Trails, taught: Questions, blind: float) -> Kinds | None:
+    if visits.kinds is None or (visits.kinds < 0).all():
+        return None
+    touched = np.zeros(visits.products, dtype=np.bool_)
+    touched[taught.wanted] = True
+    touched[taught.touched[taught.touched >= 0]] = True
+    return Kinds(visits.kinds, touched, blind)
+
+
+def folded(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return weights in which what is learnt of a kind is part of each of its products."""
+    if "kind" not in weights:
+        return weights
+    kind = weights["kind"]
+    known = kind > 0
+    product = weights["product"] + weights["group"][kind] * known[:, None]
+    bias = weights["bias"] + weights["group_bias"][kind] * known
+    whole = {n: w for n, w in weights.items() if n not in ("kind", "group", "group_bias")}
+    return whole | {"product": product, "bias": bias}
 
 
 def questions_of(visits: Trails, recipe: TwoTower) -> Questions:

@@ -61,6 +61,9 @@ class Union:
         Beginnings of held-out visits that are asked about, at most.
     penalty
         On the square of the weights of scaled features.
+    gate
+        Least share of held-out beginnings that go on with a candidate; candidates are `candidates`
+        of each retriever, of which lists can be no better.
     """
 
     vsknn: VsKnn
@@ -70,6 +73,7 @@ class Union:
     held_out: Annotated[float, Field(gt=0, lt=1)]
     questions: PositiveInt
     penalty: PositiveFloat
+    gate: Annotated[float, Field(ge=0, le=1)]
 
     def fit(self, visits: Trails, seed: int) -> "Blend":
         """Learn the weights on the latest visits, then the retrievers on all."""
@@ -83,6 +87,12 @@ class Union:
                 f"ranker_union: {int(inside.sum()):,} of {asked.visits:,} held-out beginnings went "
                 f"on with a candidate; weights need {FEWEST} or more, so give more visits, or a "
                 "larger model.held_out"
+            )
+        if inside.mean() < self.gate:
+            raise InputError(
+                f"ranker_union: {inside.mean():.1%} of {asked.visits:,} held-out beginnings went "
+                f"on with a candidate, and model.gate asks for {self.gate:.0%}; give a larger "
+                "model.candidates, or a lower model.gate"
             )
         own = inside[row]
         start = np.append(np.flatnonzero(np.diff(row[own], prepend=-1)), own.sum())
