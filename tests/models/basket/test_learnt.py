@@ -53,7 +53,7 @@ def test_features_are_what_loops_count() -> None:
     for line in told.to_dict("records"):
         words, letter = asked[int(line["row"])], LETTERS[int(line["at"])]
         held = [place for place, basket in enumerate(words) if letter in basket]
-        buyers = [sum(letter in b for b in w) for w in known if any(letter in b for b in w)]
+        later = [b for w in known for n, b in enumerate(w) if any(letter in a for a in w[:n])]
         pairs = []
         for other in words[-1]:
             if other != letter:
@@ -67,9 +67,9 @@ def test_features_are_what_loops_count() -> None:
             "share": len(held) / len(words),
             "recent": 1 / (len(words) - held[-1]) if held else 0.0,
             "since": len(words) - held[0] if held else 0.0,
-            "popular": np.log1p(sum(letter in basket for basket in every)),
-            "lately": np.log1p(sum(letter in w[-1] for w in known)),
-            "again": (sum(n > 1 for n in buyers) + 0.5) / (len(buyers) + 5),
+            "popular": sum(letter in basket for basket in every) / len(every),
+            "lately": sum(letter in w[-1] for w in known) / len(known),
+            "again": (sum(letter in b for b in later) + 1.0) / (len(later) + 20),
             "baskets": len(words),
             "size": np.log1p(sum(map(len, words)) / len(words)),
             "beside": sum(pairs) / len(words[-1]),
@@ -101,7 +101,7 @@ def test_chances_are_those_of_a_simulated_shop() -> None:
     """Customers have two favourites, in each basket with .7 and .3; of the rest one at random."""
     rng = np.random.default_rng(6)
 
-    def shop(count: int) -> tuple[list[list[str]], np.ndarray]:
+    def shop(count: int) -> list[list[str]]:
         pairs = np.array([rng.choice(LETTERS, 2, replace=False) for _ in range(count)])
         known = []
         for one, two in pairs:
@@ -111,20 +111,49 @@ def test_chances_are_those_of_a_simulated_shop() -> None:
                 other = rng.choice(LETTERS)
                 words.append("".join(dict.fromkeys([*likes, other])))
             known.append(words)
-        return known, pairs
+        return known
 
-    known, _ = shop(800)
-    asked, pairs = shop(400)
-    scores = RECIPE.fit(customers(known), 0).scores(customers([w[:-1] for w in asked]), 8).toarray()
-    for place, chance in ((0, 0.7), (1, 0.3)):
-        column = np.searchsorted(LETTERS, pairs[:, place])
-        said = scores[np.arange(400), column].mean()
-        truth = chance + (1 - chance) / len(LETTERS)
-        # trees of 500 customers: the mean of a kind is as good as its customers count
-        assert said == pytest.approx(truth, abs=4 * np.sqrt(truth * (1 - truth) / 500))
-    came = np.array([[letter in words[-1] for letter in LETTERS] for words in asked])
-    spread = np.sqrt((scores * (1 - scores)).sum())
-    assert scores.sum() == pytest.approx(came.sum(), abs=4 * spread + 0.05 * came.sum())
+    known, asked = shop(1_500), shop(600)
+    found = RECIPE.fit(customers(known), 0).scores(customers([w[:-1] for w in asked]), 8).tocoo()
+    scores = found.data
+    came = np.array([LETTERS[j] in asked[i][-1] for i, j in zip(found.row, found.col, strict=True)])
+    for part in np.array_split(np.argsort(scores, kind="stable"), 6):
+        said, truth = scores[part].mean(), came[part].mean()
+        # the share that came of 800, and that of about as many who taught the trees
+        error = np.sqrt(2 * truth * (1 - truth) / len(part))
+        assert said == pytest.approx(truth, abs=4 * error)
+    assert scores[came].mean() > 2 * scores[~came].mean()
+
+
+@pytest.mark.parametrize("once", [0.0, 0.8])
+def test_chances_are_right_however_many_customers_bought_once(once: float) -> None:
+    """The next basket comes by the same process; who bought once counts, and teaches nothing."""
+    rng = np.random.default_rng(8)
+    popular = 1 / np.arange(1, len(LETTERS) + 1)
+    popular /= popular.sum()
+
+    def basket(likes: np.ndarray) -> str:
+        own = likes[rng.random(2) < 0.5]
+        return "".join(dict.fromkeys([*own, *rng.choice(LETTERS, 2, p=popular)]))
+
+    known, after = [], []
+    for _ in range(3_000):
+        likes = rng.choice(LETTERS, 2, replace=False, p=popular)
+        number = 1 if rng.random() < once else int(rng.integers(2, 7))
+        known.append([basket(likes) for _ in range(number)])
+        after.append(basket(likes))
+    scores = RECIPE.fit(customers(known), 0).scores(customers(known), 8).tocoo()
+    came = np.array([LETTERS[j] in after[i] for i, j in zip(scores.row, scores.col, strict=True)])
+    several = np.array([len(words) > 1 for words in known])[scores.row]
+    for who in (several, ~several) if once else (several,):
+        said, truth = scores.data[who].mean(), came[who].mean()
+        # baskets of at least 600 customers, 8 products each, taught the trees
+        assert said == pytest.approx(truth, abs=4 * np.sqrt(truth * (1 - truth) / 600))
+
+
+def test_what_all_or_nobody_buys_teaches_nothing() -> None:
+    with pytest.raises(InputError, match="last baskets hold all candidates"):
+        RECIPE.fit(customers([["a", "a", "a"]] * 60), 0)
 
 
 def test_too_few_customers_with_two_baskets_are_refused() -> None:

@@ -34,20 +34,21 @@ FEATURES = {
     "since": "1 + baskets after the first that held it; 0 if none did",
     "faded": "frequency that fades, as TIFU-KNN takes it",
     "alike": "mean of that over the nearest customers",
-    "popular": "log of 1 + baskets of all customers that held it",
-    "lately": "log of 1 + customers whose last basket held it",
-    "again": "share of its customers who bought it more than once, shrunken",
+    "popular": "share of all baskets that held it",
+    "lately": "share of customers whose last basket held it",
+    "again": "of baskets after a customer's first with it, the share that held it again, shrunken",
     "baskets": "of the customer",
     "size": "log of 1 + mean products of a basket of the customer",
-    "beside": "mean chance to be bought with what the last basket held, beyond its popularity",
+    "beside": "of baskets with a product of the last basket, the share that held it: their mean",
 }
-"""What the trees know of a customer and a product."""
+"""What the trees know of a customer and a product; nothing grows with the number of customers or
+baskets, so that it means the same where trees learn and where they are asked."""
 
 FEWEST = 50
 """Customers with two baskets without whom nothing is learnt."""
 
-SHRINK, OFTEN = 5.0, 0.1
-"""Of `again`: so many customers are added, of whom this share bought it again."""
+SHRINK, OFTEN = 20.0, 0.05
+"""Of `again`: so many baskets are added, of which this share held it."""
 
 
 @recipe
@@ -86,21 +87,22 @@ class Learnt:
 
     def fit(self, visits: Trails, seed: int) -> "NextBasket":
         """Learn from baskets but the last what the last holds, then count in all baskets."""
-        early, wanted = _without_last(visits)
-        if early.visits < FEWEST:
+        early, able = _without_last(visits)
+        if len(able) < FEWEST:
             raise InputError(
-                f"basket_learnt: {early.visits:,} of {visits.visits:,} customers have two baskets "
-                f"or more, and trees need {FEWEST}; give more of the past, or choose "
-                "model=basket_gp_topfreq"
+                f"basket_learnt: {len(able):,} of {visits.visits:,} customers have two baskets or "
+                f"more, and trees need {FEWEST}; give more of the past, or choose "
+                "model=basket_gp_topfreq (of carts, which are one basket each, basket_ease)"
             )
-        some = _drawn(early.visits, self.customers, seed)
-        asked, came = _only(early, some), wanted[some]
+        some = _drawn(able, self.customers, seed)
+        asked, came = _only(early, some), last_basket(visits)[some]
         found = self._sources(early, seed).together(asked)
         held = np.asarray(came[found.row, found.product]).ravel() > 0
-        if not held.any():
+        if held.all() or not held.any():
+            every = "all candidates" if held.any() else "no candidates"
             raise InputError(
-                "basket_learnt: no last basket holds a candidate, so there is nothing to learn; "
-                "give a larger model.candidates"
+                f"basket_learnt: last baskets hold {every}, so there is nothing to learn; give "
+                "more products, or another model.candidates"
             )
         model = HistGradientBoostingClassifier(**self._growth(seed)).fit(found.x, held)
         chance = model.predict_proba(found.x)[:, 1]
@@ -124,17 +126,19 @@ class Learnt:
         }
 
     def _sources(self, visits: Trails, seed: int) -> "Sources":
-        times = _times(visits)
-        buyers = np.bincount(times.indices, minlength=visits.products)
-        again = np.bincount(times.indices, times.data > 1, minlength=visits.products)
-        ends = visits.back() == 0
+        times, after = _times(visits), _ages(visits)[1]
+        baskets, ends = _baskets(visits), visits.back() == 0
+        more = np.bincount(times.indices, times.data - 1.0, minlength=visits.products)
+        chances = np.bincount(after.indices, after.data - 1.0, minlength=visits.products)
+        count = np.bincount(visits.product, minlength=visits.products)
+        late = np.bincount(visits.product[ends], minlength=visits.products)
         return Sources(
             candidates=self.candidates,
             faded=self.frequencies.fit(visits, seed),
             pairs=pairs_of(baskets_of(visits), self.prior, self.least, self.keep),
-            baskets=np.bincount(visits.product, minlength=visits.products),
-            lately=np.bincount(visits.product[ends], minlength=visits.products),
-            again=(again + SHRINK * OFTEN) / (buyers + SHRINK),
+            popular=count / max(baskets.sum(), 1),
+            lately=late / max((baskets > 0).sum(), 1),
+            again=(more + SHRINK * OFTEN) / (chances + SHRINK),
         )
 
 
@@ -156,16 +160,15 @@ class Sources:
         Frequencies of customers, without their ids.
     pairs
         Which products are bought with which.
-    baskets, lately, again
-        Of each product: baskets that held it, customers whose last basket did, share of its
-        customers who bought it again.
+    popular, lately, again
+        Of each product, as in FEATURES.
     """
 
     candidates: int
     faded: Faded
     pairs: Pairs
-    baskets: Int[np.ndarray, " products"]
-    lately: Int[np.ndarray, " products"]
+    popular: Float[np.ndarray, " products"]
+    lately: Float[np.ndarray, " products"]
     again: Float[np.ndarray, " products"]
 
     def together(self, asked: Trails) -> Candidates:
@@ -202,8 +205,8 @@ class Sources:
             "since": at(since),
             "faded": at(own),
             "alike": at(alike),
-            "popular": np.log1p(self.baskets[product]),
-            "lately": np.log1p(self.lately[product]),
+            "popular": self.popular[product],
+            "lately": self.lately[product],
             "again": self.again[product],
             "baskets": baskets[row].astype(np.float64),
             "size": np.log1p(products / np.maximum(baskets, 1))[row],
@@ -214,10 +217,11 @@ class Sources:
 
     def _popular(self, visits: int) -> sp.csr_array:
         """Return the products that are bought most, for each visit."""
-        head = np.lexsort((np.arange(len(self.baskets)), -self.baskets))[: self.candidates]
-        head = head[self.baskets[head] > 0]
+        products = len(self.popular)
+        head = np.lexsort((np.arange(products), -self.popular))[: self.candidates]
+        head = head[self.popular[head] > 0]
         row = np.repeat(np.arange(visits), len(head))
-        shape = (visits, len(self.baskets))
+        shape = (visits, products)
         return sp.csr_array((np.ones(len(row)), (row, np.tile(head, visits))), shape=shape)
 
 
@@ -275,24 +279,27 @@ class NextBasket:
         )
 
 
-def _without_last(visits: Trails) -> tuple[Trails, sp.csr_array]:
-    """Return the customers with two baskets or more without their last, and what that held."""
+def _without_last(visits: Trails) -> tuple[Trails, Numbers]:
+    """Return visits without the last basket of those who have more, and who these are.
+
+    Who has one basket keeps it: they are among those from whom is counted later, too.
+    """
     back = visits.back()
-    number = np.bincount(visits.visit[back > 0], minlength=visits.visits) > 0
-    kept = np.flatnonzero(number)
+    able = np.bincount(visits.visit[back > 0], minlength=visits.visits) > 0
+    rows = (back > 0) | ~able[visits.visit]
     early = replace(
         visits,
-        visit=visits.visit[back > 0],
-        place=visits.place[back > 0],
-        product=visits.product[back > 0],
+        visit=visits.visit[rows],
+        place=visits.place[rows],
+        product=visits.product[rows],
     )
-    return _only(early, kept), last_basket(visits)[kept]
+    return early, np.flatnonzero(able)
 
 
-def _drawn(customers: int, most: int, seed: int) -> Numbers:
-    if customers <= most:
-        return np.arange(customers)
-    return np.sort(np.random.default_rng(seed).permutation(customers)[:most])
+def _drawn(able: Numbers, most: int, seed: int) -> Numbers:
+    if len(able) <= most:
+        return able
+    return np.sort(np.random.default_rng(seed).permutation(able)[:most])
 
 
 def _only(visits: Trails, kept: Numbers) -> Trails:
