@@ -158,6 +158,39 @@ def test_an_uplift_in_words_is_refused_with_an_example():
         act(board(replace(WRITE, uplift="2 %")), customers())
 
 
+@pytest.mark.parametrize(
+    ("uplift", "says"),
+    [
+        (5.0, r"its uplift is 5; write shares, such as 0\.05 for 5 %"),
+        (float("nan"), r"its uplift is nan; write \.05 for 5 %"),
+        ("many", r"many is up to 10; write shares, such as 0\.1 for 10 %"),
+    ],
+)
+def test_an_uplift_that_is_no_share_is_refused(uplift, says):
+    frame = customers().assign(many=[10.0, 0.1, 0.1, 0.1, 0.1, 0.1])
+    with pytest.raises(InputError, match=says):
+        act(board(replace(WRITE, uplift=uplift)), frame)
+
+
+def test_an_action_that_saves_may_deter():
+    saving, deters = Action(name="save", cost=-900.0), replace(WRITE, uplift=-0.05, action="save")
+    acted = act(Board(actions=(saving,), rules=(deters,)), customers())
+    # a loses 1,000 cents by it, and 900 are saved
+    assert set(given(acted)) == {"b", "c", "d", "e"}
+
+
+def test_the_ends_of_a_column_do_not_seem_to_fulfil_what_they_do_not():
+    frame = customers().assign(p_alive=[0.19992, 0.1, 0.1, 0.1, 0.1, 0.1])
+    acted = act(board(rule("late", "p_alive >= .2", "mail", 1)), frame)
+    assert acted.idle == {"late": ["p_alive is .1 to .19992"]}
+
+
+def test_a_word_that_a_column_never_holds_is_told_with_the_one_that_was_meant():
+    frame = customers().assign(persona=["Champions", "At Risk", "Lost", "Lost", "Lost", "Lost"])
+    acted = act(board(rule("best", "persona = 'Champion'", "mail", 1)), frame)
+    assert acted.idle == {"best": ["persona is never 'Champion', did you mean 'Champions'?"]}
+
+
 def test_a_guardrail_keeps_customers_and_is_counted():
     acted = act(board(replace(SAVE, unless="tier = 'VIP'")), customers())
     assert given(acted) == {"b": ["call"]}

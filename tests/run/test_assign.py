@@ -95,6 +95,8 @@ WRONG = {
     ),
     "minimum": (HEAD + ROW, ("minimums=mail:9",), "9 customers of arm 'mail', and 1 have a value"),
     "budget": (HEAD + ROW, ("budget=-1",), "budget=-1 has to be 0 or more; give budget=0"),
+    "budget of thousands": (HEAD + ROW, ("budget=5,000",), "has to be a number; give budget=5000"),
+    "budget of words": (HEAD + ROW, ("budget=abc",), "budget=abc has to be a number; give budget="),
     "no ledger": (HEAD + ROW, ("salt=s",), "salt needs a ledger"),
     "no salt": (HEAD + ROW, ("ledger=l.db",), "a ledger needs campaign and salt"),
     "semicolons": (HEAD.replace(",", ";"), (), ": give delimiter=';', or save it with c"),

@@ -178,9 +178,9 @@ def test_a_file_of_rules_that_is_no_text_and_the_example_that_is_told(tmp_path, 
     ("words", "says"),
     [
         (["rules=none.yaml"], "none.yaml: there is no such file; name a YAML file"),
-        (["budget=-1"], "lifeworth board: budget=-1 has to be 0 or more; give budget=0"),
+        (["budget=-1"], "lifeworth board: budget=-1 has to be 0 or more; give budget=20000, say"),
         (["most=0"], "lifeworth board: most=0 has to be 1 or more; give most=1, say"),
-        (["margin=40"], "lifeworth board: margin=40 has to be at most 1; give margin=1"),
+        (["margin=40"], "lifeworth board: margin=40 has to be at most 1; give margin=0.4, say"),
         (["personas=nowhere"], "nowhere: there is no such file"),
     ],
 )
@@ -223,6 +223,44 @@ def test_personas_of_other_customers_are_refused(run: Path, tmp_path: Path, caps
     path.write_text("customer_id,persona\nnobody,Champions\n")
     assert main(["board", f"run={run}", f"personas={path}"]) == 2
     assert "none of the 1 customers" in capsys.readouterr().err
+
+
+def test_personas_by_number_are_refused_where_rules_name_them(
+    run: Path, tmp_path: Path, capsys
+) -> None:
+    ids = pd.read_parquet(run / "scores.parquet")["customer_id"]
+    told = pd.DataFrame({"customer_id": ids, "persona": np.arange(len(ids)) % 3})
+    told.to_csv(tmp_path / "personas.csv", index=False)
+    assert main(["board", f"run={run}", f"personas={tmp_path / 'personas.csv'}"]) == 2
+    said = capsys.readouterr().err
+    assert "are '0', '1', '2', and rules name 'VIP Outliers'" in said
+    assert "the column name" in said
+
+
+def test_a_rule_of_personas_without_any_asks_for_them(run: Path, rules, capsys) -> None:
+    own = OURS.replace("p_alive > .2 or frequency_down", "persona = 'Champions'")
+    assert main(["board", f"run={run}", rules(own)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("board.yaml, rule write: it reads persona")
+    assert "give personas=FOLDER" in said
+
+
+@pytest.mark.parametrize(
+    ("uplift", "says"),
+    [("5", "its uplift is 5; write shares, such as 0.05 for 5 %"), (".nan", "write .05 for 5 %")],
+)
+def test_an_uplift_of_a_file_that_is_no_share_is_refused(
+    run: Path, rules, capsys, uplift, says
+) -> None:
+    assert (
+        main(["board", f"run={run}", rules(OURS.replace("uplift: .05", f"uplift: {uplift}"))]) == 2
+    )
+    assert says in capsys.readouterr().err
+
+
+def test_a_number_that_yaml_takes_for_text_is_a_number(tmp_path: Path) -> None:
+    (tmp_path / "b.yaml").write_text(OURS.replace("uplift: .05", "uplift: -.05"))
+    assert [rule.uplift for rule in read_board_file(tmp_path / "b.yaml").rules] == [0.5, -0.05]
 
 
 def test_help(capsys) -> None:

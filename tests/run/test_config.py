@@ -185,3 +185,23 @@ def test_two_baselines_of_one_option_are_both_kept() -> None:
 def test_lengths_of_time_have_an_end(field: str) -> None:
     with pytest.raises(InputError, match=f"split.{field}=10000000 has to be at most "):
         made(**{f"split__{field}": 10_000_000})
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("ranking=null", "ranking=null has to be names and values; leave the word out"),
+        ("campaign=3", "campaign=3 has to be names and values"),
+        ("baselines=3", "baselines=3 has to be names and values"),
+        ("split=null", "split=null chooses nothing; leave the word out, or name an option of"),
+        ("model=null", "model=null chooses nothing"),
+    ],
+)
+def test_a_group_without_names_is_told(refused, word: str, says: str) -> None:
+    assert says in refused(word)
+
+
+def test_settings_of_a_baseline_that_was_taken_out_are_told(refused) -> None:
+    said = refused("experiment=basket_tafeng", "~model@baselines.first")
+    assert "baselines.first names no model, and sets ties" in said
+    assert "'~baselines.first'" in said

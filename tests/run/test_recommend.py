@@ -144,6 +144,9 @@ def test_a_log_has_lists_at_random_with_their_chances(folder: Path, capsys) -> N
     [
         (["log=l.parquet", "floor=0.9"], "floor = 0.9, but 3 candidates may take a place"),
         (["log=nowhere/l.parquet"], "log=nowhere/l.parquet cannot be written"),
+        (["log=x.html"], "log=x.html would be written as Parquet or CSV; name a file that ends"),
+        (["page=x.csv"], "page=x.csv is also out="),
+        (["log=l.csv", "page=l.csv.json"], "is also"),
     ],
 )
 def test_what_cannot_be_drawn_or_written_is_refused_before_anything_is(
@@ -172,6 +175,16 @@ def test_what_cannot_be_drawn_or_written_is_refused_before_anything_is(
 def test_wrong_words_are_told(words, says, folder: Path, capsys) -> None:
     assert recommend(folder, *words) == 2
     assert says in capsys.readouterr().err
+
+
+def test_chances_that_missed_what_came_are_told(folder: Path, capsys) -> None:
+    card = json.loads((folder / "scorecard.json").read_text())
+    for said, told in ((0.08, False), (0.04, True)):
+        new = card | {"chance_at_10": said, "came_at_10": 0.082}
+        (folder / "scorecard.json").write_text(json.dumps(new))
+        assert recommend(folder, "visit=v") == 0
+        assert ("Chances are off: of what lists show" in capsys.readouterr().out) == told
+    (folder / "scorecard.json").write_text(json.dumps(card))
 
 
 def test_unknown_products_and_scores_that_are_no_chances_are_refused(folder: Path, capsys) -> None:

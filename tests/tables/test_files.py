@@ -148,6 +148,12 @@ def test_other_encodings_have_to_be_named(shop):
             "orders.csv: 1 of 3 rows have a 'Date' that seems to count seconds since 1970",
         ),
         (
+            GOOD.replace("2023-01-05", "202301051530"),
+            "orders.csv: 1 of 3 rows have a 'Date' that seems to be a date without signs, first at"
+            " row",
+        ),
+        (GOOD.replace("2023-01-05", "2011093015"), "give 'data.date_format=\"%Y%m%d%H%M%S\"', or"),
+        (
             GOOD + "9,a,1672876800123,1\n8,a,1672876801123,1\n",
             "2 of 5 rows have a 'Date' that seems to count milliseconds since 1970 and is to be a"
             " date, first at row 4 ('1672876800123'); write dates: pandas.to_datetime(frame['Date']"
@@ -318,6 +324,10 @@ def test_decimal_commas_and_spaces_around_ids(shop):
             "o.parquet: column 'Paid' is of type timestamp, such as 2023-01-05 00:00:00, and is to "
             "be an amount of money; write it as that, or give another column this name",
         ),
+        (
+            {"Paid": [True]},
+            "column 'Paid' is of type boolean, such as True, and is to be an amount",
+        ),
         ({"Paid": [[1.0, 2.0]]}, "column 'Paid' is of type array, such as [1.0, 2.0], and is"),
         ({"Customer": [[7]]}, "column 'Customer' is of type array, such as [7], and is to be text"),
         (
@@ -333,3 +343,9 @@ def test_columns_of_another_type_are_told_by_it(tmp_path, change, said):
     pd.DataFrame(good | change).to_parquet(tmp_path / "o.parquet")
     source = Files(folder=str(tmp_path), file="o.parquet", columns=COLUMNS, currency="EUR")
     assert said in refused(source)
+
+
+def test_a_broken_date_of_a_format_is_told_by_the_format(shop):
+    text = "Order,Customer,Date,Paid\n1,a,20110930153000,5\n2,a,20110931153000,5\n"
+    with pytest.raises(InputError, match=r"'Date' that is not a date like '%Y%m%d%H%M%S'"):
+        shop(text, date_format="%Y%m%d%H%M%S").load()

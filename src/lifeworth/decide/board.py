@@ -135,7 +135,9 @@ class Reading(NamedTuple):
     def idle(self) -> dict[str, list[str]]:
         """Return rules that fire for nobody, and what their columns are on these customers."""
         return {
-            one.rule.name: [self.columns.span(name) for name in columns_of(one.condition)]
+            one.rule.name: [
+                self.columns.span(name, one.condition) for name in columns_of(one.condition)
+            ]
             for one in self.fired
             if not one.fires.any() and not one.guarded
         }
@@ -215,6 +217,15 @@ def _check_uplift(rule: Rule, columns: Columns) -> None:
     columns.known(where, name)
     if columns.is_words(name):
         raise InputError(f"{where}: {name} holds words; name a column of shares, or give a number")
+    shares = columns.numbers(name)
+    most = float(np.abs(shares[np.isfinite(shares)]).max(initial=0.0))
+    if most > 1:
+        raise InputError(f"{where}: {name} is up to {most:g}; {_like_shares(most)}")
+
+
+def _like_shares(uplift: float) -> str:
+    """Say how an uplift above 1 is meant to be written."""
+    return f"write shares, such as {uplift / 100:g} for {uplift:g} %"
 
 
 def _check_names(board: Board) -> None:
@@ -233,6 +244,9 @@ def _check_rule(rule: Rule, actions: list[str]) -> None:
             raise InputError(
                 f"{_where(rule)}: there is no action {name}{hint}; there are {', '.join(actions)}"
             )
+    if not isinstance(rule.uplift, str) and not abs(rule.uplift) <= 1:
+        share = _like_shares(rule.uplift) if math.isfinite(rule.uplift) else "write .05 for 5 %"
+        raise InputError(f"{_where(rule)}: its uplift is {rule.uplift:g}; {share}")
     _refuse_impossible(rule, parsed(_where(rule), rule.when))
     if rule.unless:
         parsed(f"{_where(rule)}, unless", rule.unless)

@@ -102,20 +102,30 @@ class Columns:
             case _:
                 return condition
 
-    def span(self, name: str) -> str:
-        """Say in words what a column is on these customers."""
+    def span(self, name: str, condition: Condition) -> str:
+        """Say in words what a column is on these customers, where a condition reads it."""
+        asked = [a for a in atoms(condition) if a.column == name and isinstance(a, Compare)]
         if self.is_words(name):
-            there = self.words(name).remove_unused_categories().categories
-            several = ", ".join(map(str, there[:FEW])) + (", ..." if len(there) > FEW else "")
-            return f"{name} is {several}" if len(there) else f"{name} is known of nobody"
+            return self._words_there(name, asked)
         numbers = self.numbers(name)
         known = numbers[~np.isnan(numbers)]
         if pd.api.types.is_bool_dtype(self.frame[name].dtype):
             return f"{name} holds for {int(known.sum()):,} of {len(numbers):,}"
         if not len(known):
             return f"{name} is known of nobody"
-        low, high = _texts(np.array([known.min(), known.max()]), None).to_pylist()
+        low, high = _ends(np.array([known.min(), known.max()]), asked)
         return f"{name} is {low} to {high}" if low != high else f"{name} is always {low}"
+
+    def _words_there(self, name: str, asked: list[Compare]) -> str:
+        """Say which words a column holds, and which of those that are asked for it never does."""
+        there = [str(word) for word in self.words(name).remove_unused_categories().categories]
+        if not there:
+            return f"{name} is known of nobody"
+        words = [str(word) for atom in asked for word in atom.values]
+        never = [word for word in words if word not in there]
+        if never:
+            return f"{name} is never '{never[0]}'{did_you_mean(never[0], there)}"
+        return f"{name} is {', '.join(there[:FEW])}{' and others' if len(there) > FEW else ''}"
 
     def known(self, where: str, name: str) -> None:
         """Refuse a column that is not there, and name the nearest."""
@@ -278,16 +288,27 @@ def _of_words(condition: Compare, words: pd.Categorical) -> np.ndarray:
     return inside if condition.operator in ("==", "in") else ~inside
 
 
-def _texts(numbers: Numbers, condition: Compare | None) -> pa.Array:
-    """Return numbers in few digits, in all of them where few would not fulfil the condition."""
+def _rounded(numbers: Numbers) -> Numbers:
     size = np.abs(numbers)
     exponent = np.floor(np.log10(np.where((size > 0) & np.isfinite(size), size, 1.0)))
     decimals = np.clip(DIGITS - 1 - exponent, 0, 12)
-    rounded = np.round(numbers * 10.0**decimals) / 10.0**decimals
+    return np.round(numbers * 10.0**decimals) / 10.0**decimals
+
+
+def _texts(numbers: Numbers, condition: Compare | None) -> pa.Array:
+    """Return numbers in few digits, in all of them where few would not fulfil the condition."""
+    rounded = _rounded(numbers)
     if condition is not None:
         rounded = np.where(compared(condition, rounded), rounded, numbers)
     codes, unique = pd.factorize(rounded)
     return _taken([_short(float(value)) for value in unique], codes)
+
+
+def _ends(numbers: Numbers, asked: list[Compare]) -> list[str]:
+    """Return numbers in few digits; in all where few would fulfil what they do not, or not."""
+    few = _rounded(numbers)
+    kept = all((compared(atom, few) == compared(atom, numbers)).all() for atom in asked)
+    return [_short(float(value)) for value in (few if kept else numbers)]
 
 
 def _taken(texts: list[str], codes: np.ndarray) -> pa.Array:

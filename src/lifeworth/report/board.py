@@ -160,7 +160,7 @@ def _tiles(shown: Shown) -> list[tuple[str, Cell]]:
     if certificate is None:
         return tiles
     price = money(100 * certificate.budget_price, shown.currency)
-    lost = f"lost at most {share(certificate.gap, 2)} of what is possible"
+    lost = f"after its cost; lost at most {share(certificate.gap, 2)} of what is possible"
     return [*tiles, ("One more unit of budget brings", Cell(text=price, small=lost))]
 
 

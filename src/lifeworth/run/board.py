@@ -8,8 +8,6 @@ import pandas as pd
 from pydantic import Field
 from rich.console import Console
 
-from lifeworth.asof.triggers import BEHIND
-from lifeworth.decide.acting import act
 from lifeworth.report.board import Shown, document, headline, model_line, rules_grid, warnings_grid
 from lifeworth.report.page import write as write_report
 from lifeworth.report.terminal import print_grid, print_path
@@ -18,7 +16,15 @@ from lifeworth.run.board_file import DEFAULT, read_board_file
 from lifeworth.run.finished import folder_of, left_by
 from lifeworth.run.outputs import put
 from lifeworth.run.reopened import Reopened, reopened
-from lifeworth.run.rules import BOUNDS, Following, columns, facts_of, notes_of, terms_of
+from lifeworth.run.rules import (
+    Following,
+    columns,
+    facts_of,
+    follow,
+    named_personas,
+    notes_of,
+    terms_of,
+)
 from lifeworth.run.warnings import Warned, warned
 from lifeworth.tables.columns import read_columns
 from lifeworth.tables.errors import InputError
@@ -37,6 +43,9 @@ it and write your own numbers:
   {default}""".format(default="decide/boards/default.yaml in the folder of the package")
 
 PAGE = "board.html"
+
+SHOWN = 3
+"""Personas that an error names."""
 
 MOSTLY = 0.9
 """Share of customers with a persona below which that is told."""
@@ -60,10 +69,11 @@ def main(arguments: Arguments) -> int:
     with console.status("reading the data of the run again"):
         run = reopened(VERB, folder, card["data_hash"])
         warnings = warned(run)
-        frame = _with_personas(arguments, columns(scores, run.history, warnings.triggers))
+        seen = columns(scores, run.history, warnings.triggers)
+        frame = _with_personas(arguments, named_personas(board), seen)
     with console.status("following the rules"):
         terms = terms_of(arguments)
-        acted = act(board, frame, terms, BEHIND, BOUNDS)
+        acted = follow(arguments, board, frame, terms)
     shown = Shown(
         title=f"{run.config.title}: who gets which action",
         subtitle=f"{card['model']}, {_span(scores)}, {card['value_is']}",
@@ -72,9 +82,9 @@ def main(arguments: Arguments) -> int:
         terms=terms,
         judged=warnings.judged,
         notes=[
+            *_known(frame, scores["as_of"].iloc[0]),
             *notes_of(arguments, card, acted),
             *warnings.notes,
-            *_known(frame, scores["as_of"].iloc[0]),
         ],
         facts=_made(run, card) | facts_of(arguments, card, acted),
     )
@@ -84,7 +94,8 @@ def main(arguments: Arguments) -> int:
     return 0
 
 
-def _with_personas(arguments: Arguments, frame: pd.DataFrame) -> pd.DataFrame:
+def _with_personas(arguments: Arguments, named: list[str], frame: pd.DataFrame) -> pd.DataFrame:
+    """Add the personas of customers, if they are those that rules name."""
     if arguments.personas is None:
         return frame
     path = Path(arguments.personas)
@@ -97,7 +108,19 @@ def _with_personas(arguments: Arguments, frame: pd.DataFrame) -> pd.DataFrame:
             f"of the run, for example {listed['customer_id'].iloc[0]!r} there and "
             f"{frame['customer_id'].iloc[0]!r} here; write customer_id as the run does"
         )
+    there = [str(name) for name in listed["persona"].dropna().unique()]
+    if named and not set(named) & set(there):
+        raise InputError(
+            f"{VERB}: personas of {path} are {_some(there)}, and rules name {_some(named)}; give "
+            "the names that rules use: of a run of personas, the column name"
+        )
     return found
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names[:SHOWN]) + (
+        ", ..." if len(names) > SHOWN else ""
+    )
 
 
 def _known(frame: pd.DataFrame, as_of: object) -> list[str]:
@@ -162,6 +185,8 @@ def _print(console: Console, shown: Shown, page: Path) -> None:
         console.print(f"Note: {note}", markup=False, soft_wrap=True)
     print_grid(rules_grid(shown), console)
     if shown.judged is not None:
+        told = f"Early warnings before, against no purchase in {shown.judged.horizon} days:"
+        console.print(told, markup=False, soft_wrap=True)
         print_grid(warnings_grid(shown.judged), console)
         if np.isfinite(shown.judged.auc):
             console.print(model_line(shown.judged), markup=False, soft_wrap=True)

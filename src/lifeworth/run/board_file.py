@@ -1,11 +1,12 @@
 """Boards as YAML files: actions and rules by name, money in units."""
 
 from pathlib import Path
+from typing import Annotated
 
 import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 import lifeworth.decide.board as decide
 from lifeworth.run.broken_yaml import told
@@ -35,13 +36,21 @@ class ActionFields(Words):
     capacity: int | None = Field(None, ge=0)
 
 
+def _number(given: object) -> object:
+    """Read -.05, which YAML takes for text, as the number it is."""
+    try:
+        return float(given) if isinstance(given, str) else given
+    except ValueError:
+        return given
+
+
 class RuleFields(Words):
     """A rule."""
 
     when: str
     action: str
     priority: int
-    uplift: float | str
+    uplift: Annotated[float | str, BeforeValidator(_number)]
     unless: str = ""
     needs: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
@@ -66,7 +75,8 @@ def read_board_file(path: Path) -> decide.Board:
         the message names the file and the rule or action.
     """
     if not path.is_file():
-        raise InputError(f"{path}: there is no such file; name a YAML file of actions and rules")
+        lacks = "it is a folder" if path.is_dir() else "there is no such file"
+        raise InputError(f"{path}: {lacks}; name a YAML file of actions and rules")
     try:
         plain = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
     except (yaml.YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:

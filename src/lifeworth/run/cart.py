@@ -66,10 +66,17 @@ class CartWords(Sized):
         1.0, ge=0, le=1, description="chance that the cart is bought anyway; 1 is most careful"
     )
     order_cents: float | None = Field(
-        None, ge=0, description="margin of the order at stake; none for that of the cart's products"
+        None,
+        ge=0,
+        description="margin of the order at stake; none for that of the cart's products",
+        examples=[5000],
     )
     distraction: float | None = Field(
-        None, ge=0, le=1, description="distraction_risk of every offer, where products= has none"
+        None,
+        ge=0,
+        le=1,
+        description="distraction_risk of every offer, where products= has none",
+        examples=[0.004],
     )
     substitute_above: float = Field(
         0.8, ge=0, le=1, description="likeness to the hero from which on an offer would replace it"
@@ -122,7 +129,8 @@ def offer(folder: Path, words: CartWords) -> pd.DataFrame:
         console.print(Text(note, style="yellow"))
     offers = chances.merge(known, on="product_id", validate="one_to_one")
     found = complete(facts.beside(offers), rules)
-    _tell(found, rules, str(card["currency"]), console)
+    money_is = "Revenue" if words.products is None and card["value_is"] == "revenue" else "Margin"
+    _tell(found, rules, (money_is, str(card["currency"])), console)
     return found.frame
 
 
@@ -194,9 +202,10 @@ def _order_cents(own: pd.DataFrame, words: CartWords) -> float:
     return max(float(own["margin_cents"].sum()), 0.0)
 
 
-def _tell(found: Offered, rules: CartRules, currency: str, console: Console) -> None:
-    frame = found.frame
-    print_grid(offers_grid(frame, rules), console)
+def _tell(found: Offered, rules: CartRules, cash: tuple[str, str], console: Console) -> None:
+    """Print what is offered; `cash`: what products bring, and its currency."""
+    frame, (money_is, currency) = found.frame, cash
+    print_grid(offers_grid(frame, rules, money_is), console)
     for why, count in frame.loc[frame["rank"] == 0, "dropped_by"].value_counts().items():
         console.print(Text(f"  not shown, {why}: {count:,}", style="dim"))
     shown = int((frame["rank"] > 0).sum())
@@ -219,12 +228,12 @@ def _tell(found: Offered, rules: CartRules, currency: str, console: Console) -> 
     )
 
 
-def offers_grid(frame: pd.DataFrame, rules: CartRules) -> Grid:
+def offers_grid(frame: pd.DataFrame, rules: CartRules, money_is: str = "Margin") -> Grid:
     """Return what is shown, and the first of what is not, with the terms of its worth."""
     named = "name" in frame
     high = frame["distraction_high" if "distraction_high" in frame else "distraction_risk"]
     guard = frame["delta_gm_cents"] - rules.price * high
-    head = ["Product", *(["Name"] if named else []), "Place", "Margin", "Chance"]
+    head = ["Product", *(["Name"] if named else []), "Place", money_is, "Chance"]
     head += ["Gain", "Distraction", "Net", "Guard", "Not shown because"]
     number = int((frame["rank"] > 0).sum()) + PRINTED
     rows = []

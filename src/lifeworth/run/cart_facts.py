@@ -76,7 +76,8 @@ class Facts:
     def beside(self, offers: pd.DataFrame) -> pd.DataFrame:
         """Add with which product of the cart each offer was bought most often, where one was.
 
-        bought_with, orders_together, times_chance (the shrunken lift); "", 0 and NaN for none.
+        bought_with, orders_together, times_chance (the shrunken lift); "", 0 and NaN where no pair
+        is in the graph, which leaves out those of few orders.
         """
         if self.graph is None:
             return offers

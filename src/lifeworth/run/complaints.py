@@ -95,6 +95,7 @@ WANTED = {
     "bool_": "true or false",
     "dataclass_": "names and values in braces, {{name: value}}",
     "date_": "a day",
+    "decimal_": "a number",
     "dict_": "names and values in braces, {{name: value}}",
     "float_": "a number",
     "int_": "a whole number",
@@ -184,10 +185,11 @@ def _example(kind: type[Any], path: Where, fault: dict[str, Any]) -> object:
     literal = re.findall(r"'([^']*)'", str(context.get("expected", "")))
     if fault["type"] == "string_type" and isinstance(fault["input"], int | float):
         return f'"{fault["input"]}"'
-    firsts = {"float": 0.5, "finite": 0.5, "bool": True}
+    firsts = {"float": 0.5, "finite": 0.5, "decimal": 0.5, "bool": True}
     first = [v for name, v in firsts.items() if str(fault["type"]).startswith(name)]
-    usual = _default(kind, path), *near, *first, *TRIED
-    for value in (*_meant(fault["input"]), *bounds, *literal, *usual):
+    usual = *near, *first, *TRIED
+    named = *_examples(kind, path), *bounds, *literal, _default(kind, path)
+    for value in (*_meant(fault["input"], str(fault["type"])), *named, *usual):
         if value not in (None, "", (), {}) and _accepts(own, value):
             return value
     return None
@@ -202,8 +204,10 @@ def _accepts(kind: Any, value: object) -> bool:
     return True
 
 
-def _meant(given: object) -> list[object]:
-    """Return the number that 5,000 or 10 % may have been."""
+def _meant(given: object, fault: str) -> list[object]:
+    """Return the number that 5,000 or 10 % may have been, or the list of one that a word was."""
+    if isinstance(given, str) and fault.startswith(("list_", "tuple_")):
+        return [[given]]
     text = given.strip().replace(" ", "") if isinstance(given, str) else ""
     part = re.fullmatch(r"(\d+(?:\.\d+)?)%", text)
     whole = re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", text)
@@ -215,6 +219,12 @@ def _meant(given: object) -> list[object]:
 def _meaning(kind: type[Any], path: Where) -> str:
     field = _fields_of(kind).get(path[0])
     return f", {field.description}" if field is not None and field.description else ""
+
+
+def _examples(kind: type[Any], path: Where) -> list[object]:
+    """Return what the field itself gives for examples."""
+    field = _fields_of(kind).get(path[0])
+    return [] if field is None or len(path) > 1 else list(field.examples or ())
 
 
 def _default(kind: type[Any], path: Where) -> object:

@@ -127,6 +127,7 @@ def read(composed: dict[str, Any], choices: dict[str, str | None]) -> RunConfig:
     """
     fields = dict(composed)
     others = fields.pop("baselines", None) or {}  # ~baselines and baselines=null: none
+    _refuse_no_fields({**fields, "baselines": others})
     names = _names(choices, sorted(others))
     model = build("model", fields.pop("model"))
     baselines = {key: build(f"baselines.{key}", node) for key, node in others.items()}
@@ -147,11 +148,30 @@ def read(composed: dict[str, Any], choices: dict[str, str | None]) -> RunConfig:
         raise InputError(complaint(of_run(""), error, RunConfig)) from error
 
 
+GROUPS = ("baselines", "data", "model", "split", "hardware", "tiers", "campaign", "ranking")
+
+
+def _refuse_no_fields(fields: dict[str, Any]) -> None:
+    """Refuse a value where there are names and values below."""
+    for name in GROUPS:
+        if not isinstance(fields.get(name), dict):
+            shown = "null" if fields.get(name) is None else fields[name]
+            raise InputError(
+                f"{name}={shown} has to be names and values; leave the word out, or give one of "
+                f"them: lifeworth run --cfg job shows those below {name}"
+            )
+
+
 def build(where: str, node: dict[str, Any]) -> Any:
     """Make the object a node of the configuration names by `_target_`, its other fields checked."""
     fields = dict(node)
     target = str(fields.pop("_target_", ""))
     module, _, name = target.rpartition(".")
+    if not target and where.startswith("baselines.") and fields:
+        raise InputError(
+            f"{where} names no model, and sets {', '.join(fields)}; name one by "
+            f"+model@{where}=..., or take the rest out, too, by '~{where}'"
+        )
     if not module.startswith("lifeworth."):
         raise InputError(
             f"{where}._target_: '{target}' is not part of lifeworth; "

@@ -44,8 +44,22 @@ def refuse_nowhere(verb: str, written: Mapping[str, str | None]) -> None:
             )
 
 
+TABLES = (".csv", ".parquet")
+"""How names of tables end."""
+
+
+def refuse_endings(verb: str, written: Mapping[str, str | None]) -> None:
+    """Refuse tables that would not be what their names say."""
+    for word, path in written.items():
+        if path is not None and Path(path).suffix not in TABLES:
+            raise InputError(
+                f"{verb}: {word}={path} would be written as Parquet or CSV; name a file that ends "
+                "in .parquet or .csv"
+            )
+
+
 def write_frame(verb: str, word: str, path: Path, frame: pd.DataFrame) -> None:
-    """Write a table as CSV where the name ends in .csv, else as Parquet.
+    """Write a table as CSV where the name ends in .csv, else as Parquet (see `refuse_endings`).
 
     Raises
     ------

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from lifeworth.report.wording import share
 from lifeworth.run.compare import runs
 from lifeworth.run.kinds import Kind
 from lifeworth.run.outputs import PERSONAS, RECOMMENDATIONS
@@ -22,6 +23,8 @@ NO_FORECAST = {
 }
 """Tables by which runs that forecast nothing are known, and what those say."""
 
+OFF = 0.25
+"""By how much of itself a mean chance may miss what came before that is told."""
 
 FIRST: dict[Kind, str] = {
     "forecast": "clv_cdnow",
@@ -83,10 +86,22 @@ def card_of_chances(verb: str, folder: Path) -> dict[str, Any]:
     if told["score_is"] != "chance":
         raise InputError(
             f"{verb}: scores of {told['model']} order products and are no chances, so they have no "
-            "worth in money; run model=ranker_union (of sessions), ranker_repeat, or of carts "
-            "basket_ease or basket_attach"
+            "worth in money; run model=ranker_union (of sessions), basket_learnt (of baskets), "
+            "ranker_repeat, or of carts basket_ease or basket_attach"
         )
     return told
+
+
+def chances_off(card: dict[str, Any]) -> list[str]:
+    """Say, of the run of a ranking, whether its chances miss what came by much."""
+    name = next((name for name in card if name.startswith("chance_at_")), "")
+    said, came = card.get(name), card.get(name.replace("chance", "came", 1))
+    if said is None or came is None or abs(said - came) <= OFF * max(came, said):
+        return []
+    return [
+        f"Chances are off: of what lists show {share(said)} is said to come, and {share(came)} "
+        "came; money made of them is off by as much."
+    ]
 
 
 def left_by(verb: str, folder: Path) -> tuple[pd.DataFrame, dict[str, Any]]:

@@ -49,6 +49,12 @@ def compose_and_run(words: list[str], conf: Path) -> int:
     except HydraException as error:
         sys.stderr.write(f"lifeworth run: {_complaint(error)}\n")
         return 2
+    except ValueError as error:  # Hydra's own, of split=null and model=
+        if not str(error).startswith("Config group override"):
+            raise
+        group = str(error).split("'")[1] if "'" in str(error) else "a group"
+        sys.stderr.write(f"lifeworth run: {_no_option(words, group)}\n")
+        return 2
     return 0 if all(done) else 2
 
 
@@ -68,6 +74,15 @@ def _complaint(error: HydraException) -> str:
             return f"{cause.full_key}: there is no such option{hint}; there are {', '.join(there)}"
     first = " ".join(str(error).split("\n\n")[0].split())
     return f"{first}; write NAME=VALUE, as in split.horizon_days=90: --cfg job shows every name"
+
+
+def _no_option(words: list[str], group: str) -> str:
+    """Say which word gives no option where one is to be chosen."""
+    none = ("", "null", "~", "{}", "[]")
+    bad = [w for w in words if w.partition("=")[2].strip("'\"") in none and "." not in w]
+    word = bad[0] if bad else group
+    name = word.partition("=")[0]
+    return f"{word} chooses nothing; leave the word out, or name an option of conf/{name}"
 
 
 def _unknown_option(words: list[str], conf: Path) -> str:

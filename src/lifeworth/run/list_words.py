@@ -94,9 +94,9 @@ def as_drawn(verb: str, log: str, asked: Asking) -> Asking:
     for name in (*Capped.model_fields, *Drawing.model_fields):
         own, given = getattr(drawn, name), getattr(asked, name)
         if name in asked.model_fields_set and given != own:
-            told = "none" if own is None else f"{own:g}"
+            said, told = ("none" if v is None else f"{v:g}" for v in (given, own))
             raise InputError(
-                f"{verb}: {name}={given:g} is given, and {log} was drawn by {name}={told} "
+                f"{verb}: {name}={said} is given, and {log} was drawn by {name}={told} "
                 f"({path.name} says so); leave the word out"
             )
     known = {name: getattr(drawn, name) for name in Drawn.model_fields}

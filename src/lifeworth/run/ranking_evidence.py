@@ -9,6 +9,7 @@ from lifeworth.evaluate.chances import reliability, reliability_by
 from lifeworth.models.ranking import Ranking
 from lifeworth.report.ranking import RankingEvidence
 from lifeworth.run.config import RunConfig
+from lifeworth.run.finished import chances_off
 from lifeworth.run.ranking_judging import Judged
 from lifeworth.tables.visits import Visits
 
@@ -32,7 +33,7 @@ def evidence(
     `tables`: those of `run.rankings`' measures, differences and calibration.
     """
     own = judged[0]
-    notes = []
+    notes = chances_off(card)
     if config.ranking.visits is not None:
         notes.append(f"Only the first {config.ranking.visits:,} visits are judged.")
     if config.names.debug:

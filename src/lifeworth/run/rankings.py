@@ -148,7 +148,8 @@ def scorecard(
     """Return the flat scorecard of the model: hit_at_20 and the others, with intervals, and facts.
 
     <measure>_at_<k>_ties_averaged is the measure with equal scores in any order; value_at_<k>, in
-    cents a visit, is given for every length. `tables`: those of `measures` and `calibration`.
+    cents a visit, is given for every length. chance_at_<k> and came_at_<k> are the mean chance of
+    what lists show, and the share of it that came. `tables`: those of `measures` and `calibration`.
     """
     at = config.ranking.at
     measured, chances = (table[table["model"] == own.name] for table in tables)
@@ -164,6 +165,9 @@ def scorecard(
         numbers[f"{name}_ties_averaged"] = float(row["expected"])
     for row in chances.to_dict("records"):
         numbers |= _with_ends(f"{row['measure']}_at_{at}", row)
+    if own.shown is not None and len(own.shown.visit):
+        numbers[f"chance_at_{at}"] = float(own.shown.chance.mean())
+        numbers[f"came_at_{at}"] = float(own.shown.came.mean())
     return {
         **numbers,
         f"coverage_at_{at}": own.spread.coverage,

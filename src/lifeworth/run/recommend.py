@@ -18,8 +18,8 @@ from lifeworth.report.recommendations import Lists, document, headline, list_gri
 from lifeworth.report.terminal import print_grid, print_path
 from lifeworth.report.wording import number
 from lifeworth.run.cart import CART, VERB, CartWords, offer
-from lifeworth.run.files import refuse_nowhere, refuse_same, write_frame
-from lifeworth.run.finished import card_of_chances, folder_of
+from lifeworth.run.files import refuse_endings, refuse_nowhere, refuse_same, write_frame
+from lifeworth.run.finished import card_of_chances, chances_off, folder_of
 from lifeworth.run.list_words import Capped, Drawn, Penalising, beside, keep_words
 from lifeworth.run.outputs import PRODUCTS, RECOMMENDATIONS, WANTED
 from lifeworth.run.words import Numbers
@@ -33,8 +33,8 @@ EXAMPLES = (
   lifeworth recommend products=products.csv out=shown.parquet log=log.parquet salt=spring
   lifeworth recommend cart=22423,22720 hero=22423 distraction=0.004      what to offer beside a cart
 
-The run is of ranker_union, ranker_union_towers, ranker_repeat, basket_ease or basket_attach, whose
-scores are chances.
+The run is of ranker_union, ranker_union_towers, ranker_repeat, basket_learnt, basket_ease or
+basket_attach, whose scores are chances.
 The file of products names every product of its lists; it has product_id, margin_cents (of a
 purchase), return_rate, stock_cover_days, and if known stock_units, category, seller and conversion:
 the chance of a purchase once what the run's visits record has happened (1 where they record
@@ -50,7 +50,15 @@ the mildest penalties that will be asked about: what is worth no more than 0 is 
     + CART
 )
 
-BOUNDS = {"return_rate": (0, 1), "conversion": (0, 1), "stock_cover_days": (0, np.inf)}
+SHARE = (0.0, 1.0, "such as .05 for 5 %")
+COUNT = (0.0, np.inf, "such as 12, or 0 for what is sold out")
+BOUNDS = {
+    "return_rate": SHARE,
+    "conversion": SHARE,
+    "stock_cover_days": COUNT,
+    "stock_units": COUNT,
+}
+"""What numbers of products can be, and an example."""
 
 KNOWN = ("margin_cents", "return_rate", "stock_cover_days")
 
@@ -82,10 +90,7 @@ def main(arguments: Arguments) -> int:
     if arguments.cart:
         return _beside_cart(arguments)
     _refuse_words(arguments)
-    written = {name: getattr(arguments, name) for name in ("out", "log", "page")}
-    words = None if arguments.log is None else str(beside(arguments.log))
-    refuse_same(VERB, written | {"words of log": words}, {"products": arguments.products})
-    refuse_nowhere(VERB, written)
+    _refuse_files(arguments)
     folder = folder_of(VERB, arguments.run, arguments.tracking_uri, "ranking")
     lists = _lists(folder)
     if arguments.visit is not None and arguments.out is None and arguments.log is None:
@@ -104,8 +109,8 @@ def main(arguments: Arguments) -> int:
         shown = _shown(candidates, found, penalties, caps, arguments)
         _tell(shown, console)
         print_path("Lists", Path(arguments.out), console)
-        page = Path(arguments.page or Path(arguments.out).with_suffix(".html"))
-        print_path("Page", write_page(document(shown), page), console)
+        page = write_page(document(shown), Path(str(_page(arguments))))
+        print_path("Page", page, console)
     if log is not None:
         _write_log(log, arguments, console)
     return 0
@@ -120,6 +125,7 @@ def _beside_cart(arguments: Arguments) -> int:
                 "another; leave one of them out"
             )
     refuse_same(VERB, {"out": arguments.out}, {"products": arguments.products})
+    refuse_endings(VERB, {"out": arguments.out})
     refuse_nowhere(VERB, {"out": arguments.out})
     folder = folder_of(VERB, arguments.run, arguments.tracking_uri, "ranking")
     found = offer(folder, arguments)
@@ -142,6 +148,23 @@ def _refuse_words(arguments: Arguments) -> None:
         )
     if arguments.page is not None and arguments.out is None:
         raise InputError(f"{VERB}: page needs out; give out=shown.parquet")
+
+
+def _refuse_files(arguments: Arguments) -> None:
+    """Refuse files that could not be written, or that would be written over."""
+    tables = {name: getattr(arguments, name) for name in ("out", "log")}
+    refuse_endings(VERB, tables)
+    written = tables | {"page": _page(arguments)}
+    words = None if arguments.log is None else str(beside(arguments.log))
+    refuse_same(VERB, written | {"words of log": words}, {"products": arguments.products})
+    refuse_nowhere(VERB, written)
+
+
+def _page(arguments: Arguments) -> str | None:
+    """Return where the page of the lists is written; None where they are not."""
+    if arguments.out is None or arguments.page is not None:
+        return arguments.page
+    return str(Path(arguments.out).with_suffix(".html"))
 
 
 def _shown(
@@ -184,11 +207,15 @@ def _write_log(log: pd.DataFrame, arguments: Arguments, console: Console) -> Non
     )
     print_path("Log", path, console)
     print_path("Its words", beside(path), console)
+    if arguments.out is None:
+        note = "Note: lifeworth replay needs the lists beside the log; give out= in the same call."
+        console.print(Text(note, style="yellow"))
 
 
 def _lists(folder: Path) -> pd.DataFrame:
     """Return visit_id, product_id, score and perhaps wanted of a run whose scores are chances."""
-    card_of_chances(VERB, folder)
+    for note in chances_off(card_of_chances(VERB, folder)):
+        Console().print(Text(f"Note: {note}", style="yellow"))
     lists = pd.read_parquet(folder / RECOMMENDATIONS)[["visit_id", "product_id", "score"]]
     came = folder / WANTED
     if not came.is_file():
@@ -232,7 +259,7 @@ def _with_products(lists: pd.DataFrame, folder: Path, arguments: Arguments) -> p
 
 
 def _refuse_bounds(name: str, products: pd.DataFrame) -> None:
-    for column, (low, high) in BOUNDS.items():
+    for column, (low, high, such) in BOUNDS.items():
         if column in products:
             bad = ~products[column].between(low, high)
             if bad.any():
@@ -240,8 +267,8 @@ def _refuse_bounds(name: str, products: pd.DataFrame) -> None:
                 told = f"from {low:g} to {high:g}" if np.isfinite(high) else f"of {low:g} or more"
                 raise InputError(
                     f"{name}: {int(bad.sum()):,} of {len(products):,} products have a {column} that"
-                    f" is not {told}, first '{first['product_id']}' ({first[column]:g}); "
-                    "correct them"
+                    f" is not {told}, first '{first['product_id']}' ({first[column]:g}); write "
+                    f"numbers {such}"
                 )
 
 

@@ -17,8 +17,8 @@ from lifeworth.evaluate.offpolicy import LEAST, Name, judge, measured, shown, ta
 from lifeworth.report.replayed import MEANINGS, Replayed, headline, replayed_grid
 from lifeworth.report.terminal import print_grid, print_path
 from lifeworth.report.wording import number
-from lifeworth.run.files import refuse_nowhere, refuse_same, write_frame
-from lifeworth.run.list_words import Drawn, Penalising, as_drawn
+from lifeworth.run.files import refuse_endings, refuse_nowhere, refuse_same, write_frame
+from lifeworth.run.list_words import Drawn, Penalising, as_drawn, beside
 from lifeworth.tables.columns import Kind, read_columns
 from lifeworth.tables.errors import InputError, agreed
 
@@ -76,11 +76,9 @@ class Arguments(Drawn):
 
 def main(arguments: Arguments) -> int:
     """Judge the target by every estimator that can, and print what they say."""
-    read = {n: getattr(arguments, n) for n in ("log", "candidates", "outcomes", "customers")}
-    refuse_same(VERB, {"out": arguments.out}, read)
-    refuse_nowhere(VERB, {"out": arguments.out})
-    arguments = as_drawn(VERB, arguments.log, arguments)
+    _refuse_files(arguments)
     console = Console()
+    arguments = _as_drawn(arguments, console)
     candidates = _candidates(arguments)
     log = _with_outcomes(arguments, console)
     own = candidates["visit_id"].isin(log["visit_id"])
@@ -103,6 +101,27 @@ def main(arguments: Arguments) -> int:
         write_frame(VERB, "out", path, _table(judged, arguments, (told.value, len(found.visit_id))))
         print_path("Estimates", path, console)
     return 0
+
+
+def _refuse_files(arguments: Arguments) -> None:
+    """Refuse a file that could not be written, or that would be written over."""
+    read = {n: getattr(arguments, n) for n in ("log", "candidates", "outcomes", "customers")}
+    written = {"out": arguments.out}
+    refuse_same(VERB, written, read)
+    refuse_endings(VERB, written)
+    refuse_nowhere(VERB, written)
+
+
+def _as_drawn(arguments: Arguments, console: Console) -> Arguments:
+    """Return the words with those of the log, or say that these are not known."""
+    path = beside(arguments.log)
+    if not path.is_file():
+        note = (
+            f"Note: {path.name} is not beside the log, so size, caps, temperature and floor are as "
+            "they are given here."
+        )
+        console.print(Text(note, style="yellow"))
+    return as_drawn(VERB, arguments.log, arguments)
 
 
 def _policies(arguments: Arguments) -> tuple[Policy, Policy]:

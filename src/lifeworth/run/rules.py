@@ -1,5 +1,6 @@
 """What verbs that follow a board of rules share: words, what rules read, terms, notes, facts."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -8,11 +9,14 @@ from pydantic import Field
 
 from lifeworth.asof.features import EVENT_DAYS, WINDOWS, features
 from lifeworth.asof.split import History
-from lifeworth.decide.acting import Acted, Terms
+from lifeworth.asof.triggers import BEHIND
+from lifeworth.decide.acting import Acted, Terms, act
+from lifeworth.decide.board import Board
+from lifeworth.decide.condition import Compare, atoms, columns_of, parsed
 from lifeworth.decide.tiers import ASCENDING, guardrails
 from lifeworth.report.wording import number, share
 from lifeworth.run.words import Words
-from lifeworth.tables.errors import agreed
+from lifeworth.tables.errors import InputError, agreed
 
 Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -36,10 +40,14 @@ class Following(Words):
     rules: str | None = Field(None, description="YAML file; none for the board that comes along")
     personas: str | None = Field(None, description="folder of a run of personas")
     budget: Money | None = Field(
-        None, description="the most that is spent, less what actions save; none for any"
+        None,
+        description="the most that is spent, less what actions save; none for any",
+        examples=[20000],
     )
     most: int = Field(1, ge=1, le=9, description="the most actions of a customer")
-    margin: float = Field(1.0, gt=0, le=1, description="share of value that is margin")
+    margin: float = Field(
+        1.0, gt=0, le=1, description="share of value that is margin", examples=[0.4]
+    )
     out: str | None = Field(None, description="folder to write to; none for one in the run's")
     tracking_uri: str | None = Field(
         None, description="MLflow store; none for MLFLOW_TRACKING_URI or outputs/mlflow.db"
@@ -75,6 +83,41 @@ def columns(scores: pd.DataFrame, history: History, flags: pd.DataFrame) -> pd.D
     return own.reset_index()
 
 
+def follow(given: Following, board: Board, frame: pd.DataFrame, terms: Terms) -> Acted:
+    """Follow the rules; what is wrong with one is told with the name of its file.
+
+    Raises
+    ------
+    InputError
+        As `decide.acting.act`; or if a rule reads persona and none are given.
+    """
+    where = f"{Path(given.rules).name}, " if given.rules else ""
+    try:
+        if "persona" not in frame:
+            _refuse_no_personas(board)
+        return act(board, frame, terms, BEHIND, BOUNDS)
+    except InputError as error:
+        raise InputError(f"{where}{error}") from error
+
+
+def _refuse_no_personas(board: Board) -> None:
+    for rule in board.rules if "persona" not in board.optional else ():
+        for text in filter(None, (rule.when, rule.unless)):
+            if "persona" in columns_of(parsed(f"rule {rule.name}", text)):
+                raise InputError(
+                    f"rule {rule.name}: it reads persona, and no personas are given; give "
+                    "personas=FOLDER of a run of personas, or write optional: [persona]"
+                )
+
+
+def named_personas(board: Board) -> list[str]:
+    """Return the personas that rules name."""
+    texts = ((f"rule {r.name}", t) for r in board.rules for t in (r.when, r.unless) if t)
+    every = (atom for where, text in texts for atom in atoms(parsed(where, text)))
+    own = [a for a in every if a.column == "persona" and isinstance(a, Compare)]
+    return list(dict.fromkeys(str(value) for atom in own for value in atom.values))
+
+
 def notes_of(given: Following, card: dict[str, Any], acted: Acted) -> list[str]:
     """Return what a reader of the actions has to know."""
     notes = [
@@ -95,8 +138,12 @@ def notes_of(given: Following, card: dict[str, Any], acted: Acted) -> list[str]:
         )
     for name, before in acted.shadowed.items():
         notes.append(f"Rule {name} never gets its turn here, behind {', '.join(before)}.")
+    silent: dict[str, list[str]] = {}
     for name, seen in acted.idle.items():
-        notes.append(f"Rule {name} fires for nobody here: {'; '.join(seen)}.")
+        silent.setdefault("; ".join(seen), []).append(name)
+    for seen, names in silent.items():
+        which = f"Rule {names[0]} fires" if len(names) == 1 else f"Rules {', '.join(names)} fire"
+        notes.append(f"{which} for nobody here: {seen}.")
     if card["debug"]:
         notes.append(f"debug={card['debug']}: the figures mean nothing.")
     return notes

@@ -8,8 +8,7 @@ import pandas as pd
 from pydantic import Field
 from rich.console import Console
 
-from lifeworth.asof.triggers import BEHIND, triggers
-from lifeworth.decide.acting import act
+from lifeworth.asof.triggers import triggers
 from lifeworth.report.page import write as write_report
 from lifeworth.report.scored import Shown, brief_grid, document, headline
 from lifeworth.report.terminal import print_grid, print_path
@@ -20,7 +19,7 @@ from lifeworth.run.export import described
 from lifeworth.run.finished import folder_of
 from lifeworth.run.frozen import Placed, Today, placed, today
 from lifeworth.run.outputs import PERSONAS, put, whole
-from lifeworth.run.rules import BOUNDS, Following, columns, facts_of, notes_of, terms_of
+from lifeworth.run.rules import Following, columns, facts_of, follow, notes_of, terms_of
 from lifeworth.tables.errors import InputError
 
 VERB = "lifeworth score"
@@ -85,7 +84,7 @@ def main(arguments: Arguments) -> int:
     with console.status("following the rules"):
         frame = columns(scores, store.history, triggers(store.history))
         terms = terms_of(arguments)
-        acted = act(board, _with_personas(frame, found), terms, BEHIND, BOUNDS)
+        acted = follow(arguments, board, _with_personas(frame, found), terms)
     people = side_by_side(store, scores, found)
     table = with_actions(people, acted.given, terms.most)
     own = [] if found is None else found.notes

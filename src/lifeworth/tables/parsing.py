@@ -24,13 +24,16 @@ FIRST_MILLISECOND, LAST_MILLISECOND = 10**11, 4_102_444_800_000
 """March 1973 and 2099; what lies before would be a second of our days, or a fault."""
 
 UNITS = {
-    "seconds": ("s", 1e8, 1e11),
-    "milliseconds": ("ms", 1e11, 1e14),
-    "microseconds": ("us", 1e14, 1e17),
-    "nanoseconds": ("ns", 1e17, 1e20),
+    "seconds": ("s", 1e8, 4.1e9),
+    "milliseconds": ("ms", 1e11, 4.1e12),
+    "microseconds": ("us", 1e14, 4.1e15),
+    "nanoseconds": ("ns", 1e17, 4.1e18),
 }
 """Numbers that are moments since 1970: how pandas calls the unit, and where they lie (1973 to
-5138)."""
+2099)."""
+
+COMPACT = r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(([01]\d|2[0-3])([0-5]\d([0-5]\d)?)?)?"
+"""Days and times written without signs: 20110930, 201109301530."""
 
 YES = ("true", "t", "yes", "y", "1")
 NO = ("false", "f", "no", "n", "0")
@@ -81,13 +84,16 @@ def unreadable(
     Of a time there is a rule for each unit in which numbers may count it from 1970.
     """
     like = f" like '{date_format}'" if kind == "time" and date_format else ""
-    counted = [unit for unit in UNITS if kind in ("time", "milliseconds") and unit != kind]
+    guessed = kind == "milliseconds" or (kind == "time" and date_format is None)
+    counted = [unit for unit in UNITS if guessed and unit != kind]
 
     def lost(t: ir.Table) -> ir.BooleanValue:
         return parsed(t[column], kind, date_format).isnull() & ~_blank(t[column])
 
     def other(t: ir.Table) -> ir.BooleanValue:
-        return lost(t) & ~reduce(or_, (_counts(t[column], u) for u in counted), ibis.literal(False))
+        known = [_counts(t[column], unit) for unit in counted]
+        known += [_compact(t[column])] if guessed and kind == "time" else []
+        return lost(t) & ~reduce(or_, known, ibis.literal(False))
 
     rule = Rule(
         name=f"{column} unreadable",
@@ -96,7 +102,29 @@ def unreadable(
         says=f"have a '{column}' that is not {WANTED[kind]}{like}",
         remedy=_remedy(kind, options),
     )
-    return [rule, *(_moments(column, kind, unit, lost) for unit in counted)]
+    rules = [rule, *(_moments(column, kind, unit, lost) for unit in counted)]
+    if guessed and kind == "time":
+        rules.append(_signless(column, lost, options))
+    return rules
+
+
+def _signless(column: str, lost: Callable[[ir.Table], ir.BooleanValue], options: Options) -> Rule:
+    """Return the rule that a time is not written without signs."""
+    name = f"give {given(options.date_format, '%Y%m%d%H%M%S')}, or " if options.date_format else ""
+    return Rule(
+        name=f"{column} without signs",
+        column=column,
+        faulty=lambda t: lost(t) & _compact(t[column]),
+        says=f"have a '{column}' that seems to be a date without signs",
+        remedy=f"{name}write them as 2011-09-30T15:30:00",
+    )
+
+
+def _compact(column: ir.Column) -> ir.BooleanValue:
+    """Say where a column is a day or a time written without signs."""
+    if not (column.type().is_integer() or column.type().is_string()):
+        return ibis.literal(False)
+    return column.cast("string").re_search(f"^{COMPACT}$").fill_null(False)
 
 
 def _moments(
@@ -123,7 +151,8 @@ def _counts(column: ir.Column, unit: str) -> ir.BooleanValue:
         return ibis.literal(False)
     _, low, high = UNITS[unit]
     number = column.try_cast("float64")
-    return ((number >= low) & (number < high)).fill_null(False)
+    inside = ((number >= low) & (number < high)).fill_null(False)
+    return inside & ~_compact(column)
 
 
 def _remedy(kind: Kind, options: Options) -> str:
@@ -154,7 +183,7 @@ def mistyped(name: str, table: ir.Table, column: str, kind: Kind) -> str | None:
     if kind in ("text", "time", "truth"):
         wrong = dtype.is_nested()
     else:
-        wrong = not (dtype.is_numeric() or dtype.is_string() or dtype.is_boolean())
+        wrong = not (dtype.is_numeric() or dtype.is_string())
     if wrong and not isinstance(dtype, dt.Null):
         first = table.select(column).limit(1).to_pyarrow().to_pylist()
         such = f", such as {first[0][column]}" if first else ""
