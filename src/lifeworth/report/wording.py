@@ -1,6 +1,7 @@
 """Numbers and sentences as a reader sees them."""
 
 import math
+import re
 
 import numpy as np
 
@@ -114,3 +115,14 @@ def headline(totals: Totals, currency: str) -> str:
     error = relative(totals.forecast_value, totals.realised_value)
     ending = "" if error is None else f": {change(error)}"
     return f"{forecast} against {realised} realised by {base}{ending}"
+
+
+def spaced(text: str) -> str:
+    """Return a sentence whose shares are written as `share` writes them.
+
+    Examples
+    --------
+    >>> spaced("24.4% at most")
+    '24.4 % at most'
+    """
+    return re.sub(r"(?<=\d)%", " %", text)

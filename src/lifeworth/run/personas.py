@@ -19,6 +19,7 @@ from lifeworth.models.membership import Membership
 from lifeworth.models.personas.fit import Found, found
 from lifeworth.report.page import write as write_report
 from lifeworth.report.personas import PersonaEvidence, print_personas
+from lifeworth.report.wording import spaced
 from lifeworth.run import outputs, tracking
 from lifeworth.run.config import RunConfig
 from lifeworth.run.kinds import kind_of
@@ -187,8 +188,8 @@ def evidence(config: RunConfig, done: Done, card: dict[str, Any]) -> PersonaEvid
         subtitle=f"{config.names.model} on {config.names.data}, as of {card['cutoff']}, "
         f"{split.horizon_days} days ahead",
         currency=card["currency"],
-        verdict=done.verdict,
-        legacy=done.legacy,
+        verdict=done.verdict._replace(sentence=spaced(done.verdict.sentence)),
+        legacy=done.legacy._replace(sentence=spaced(done.legacy.sentence)),
         judgement=done.own.judgement,
         profiles=done.own.profiles,
         snake=snake(done.own.fit, done.own.members),
@@ -197,7 +198,7 @@ def evidence(config: RunConfig, done: Done, card: dict[str, Any]) -> PersonaEvid
         refits=None if done.months is None else done.months.refits,
         shares=None if done.months is None else done.months.shares,
         moved=None if done.months is None else done.months.moved,
-        notes=notes,
+        notes=[spaced(note) for note in notes],
         facts={
             "source": f"{config.names.data}: {config.data.about.what}",
             "data hash": card["data_hash"],
