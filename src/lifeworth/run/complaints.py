@@ -149,6 +149,9 @@ def _fault(place: Place, path: Where, faults: list[dict[str, Any]], kind: type[A
         return f"{said}: {_own_words(first)}"
     has_to_be = " or ".join(str(want) for want in wants)
     found = _example(kind, path, first)
+    whole, item = path[: _item(path)], len(path) > _item(path)
+    if item and whole and not place.flat and not _accepts(type_at(kind, whole), [found]):
+        found = None  # one value alone is not the list that is wanted
     give = f"; {_give(place, path, found)}" if found is not None else ""
     return f"{said} has to be {has_to_be}{give}"
 

@@ -58,7 +58,7 @@ def test_links_are_there_and_back(rate, chance):
     ("name", "value", "told"),
     [
         ("purchases_per_year", [5, 1], "does not ascend"),
-        ("purchases_per_year", [0, 1], "greater than 0"),
+        ("purchases_per_year", [0, 1], "value 1, 0, has to be more than 0$"),
         ("leave_chance", [0.1, 1.5], "less than 1"),
         ("rate_shape", [1], "rate_shape"),
         ("colour", [1, 2], "colour"),
