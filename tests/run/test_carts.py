@@ -24,7 +24,7 @@ EXPERIMENTS = {
         *("model.products=300", "baselines.ease.products=300", "ranking.visits=150"),
     ],
     "ranker_online_retail": [
-        *("baselines.ease.products=300", "ranking.visits=60", "baselines.learnt.trees=20"),
+        *("baselines.ease.products=300", "ranking.visits=60", "model.trees=20"),
     ],
 }
 

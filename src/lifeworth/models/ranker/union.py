@@ -16,7 +16,7 @@ from lifeworth.models.ranker.repeat import Repeat, Repeats
 from lifeworth.models.ranker.sequential_rules import Rules, SequentialRules
 from lifeworth.models.ranker.towers import Towers
 from lifeworth.models.ranker.vsknn import Neighbours, VsKnn
-from lifeworth.models.ranking import Ranks, best, order_of, places_in_row, shape_of
+from lifeworth.models.ranking import PART, Ranks, best, order_of, places_in_row, shape_of
 from lifeworth.tables.errors import InputError
 from lifeworth.tables.visits import Unit
 
@@ -79,7 +79,7 @@ class Union:
         """Learn the weights on the latest visits, then the retrievers on all."""
         asked, product = _questions(visits, self, seed)
         early = self._blend(visits.part(0, visits.visits - _held(visits, self)), seed)
-        row, column, x = early.candidates(asked)
+        row, column, x = early.candidates_in_parts(asked)
         chosen = column == product[row]
         inside = np.bincount(row[chosen], minlength=asked.visits) > 0
         if inside.sum() < FEWEST:
@@ -203,6 +203,17 @@ class Blend:
         key = row * len(self.product_id) + column
         columns = [f for s in lists for f in _features(s, key)]
         return row, column, np.column_stack([*columns, *self._beside(asked, row, column, key)])
+
+    def candidates_in_parts(
+        self, asked: Trails
+    ) -> tuple[Numbers, Numbers, Float[np.ndarray, "n features"]]:
+        """Return the same, found PART visits at a time: retrievers say much of long visits."""
+        found = []
+        for first in range(0, asked.visits, PART):
+            row, *rest = self.candidates(asked.part(first, min(first + PART, asked.visits)))
+            found.append((row + first, *rest))
+        row, column, x = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return row, column, x
 
     def _beside(self, asked: Trails, row: Numbers, column: Numbers, key: Numbers) -> list[Reals]:
         """Return the features that no retriever gives."""
