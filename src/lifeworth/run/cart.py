@@ -16,15 +16,13 @@ from lifeworth.models.store import load
 from lifeworth.report.grids import Cell, Grid
 from lifeworth.report.terminal import print_grid
 from lifeworth.report.wording import counted, money, share, significant
-from lifeworth.run.cart_facts import Facts, graph_of, told_together
+from lifeworth.run.cart_facts import VERB, Facts, graph_of, told_together
 from lifeworth.run.finished import card_of_chances
 from lifeworth.run.list_words import Sized
 from lifeworth.run.outputs import PRODUCTS
 from lifeworth.run.words import Names
 from lifeworth.tables.columns import read_columns
 from lifeworth.tables.errors import InputError
-
-VERB = "lifeworth recommend"
 
 CART = """
 Beside a cart (cart=...), an offer brings chance x margin_cents, and distracts: it costs

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from skops.io import dumps
 
-from lifeworth.models.deep.trees import Growth, Outcomes, grow, heads, judged, kept, say, unkept
+from lifeworth.models.boosting import Growth
+from lifeworth.models.deep.trees import Outcomes, grow, heads, judged, kept, say, unkept
 from lifeworth.tables.errors import InputError
 
 GROWTH = Growth(trees=10, leaves=4, learning_rate=0.1, fewest=20)

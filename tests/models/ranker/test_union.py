@@ -86,6 +86,13 @@ def test_its_weights_are_told(fitted: Blend) -> None:
     assert "went on with a candidate" in fitted.notes()[0]
 
 
+def test_visits_that_never_go_on_are_refused_as_too_few(recipe: Union) -> None:
+    rows = [(f"v{n:03d}", 0, f"p{n % 7}", "view") for n in range(200)]
+    frame = pd.DataFrame(rows, columns=["visit_id", "place", "product_id", "kind"])
+    with pytest.raises(InputError, match="0 of 0 held-out beginnings went on with a candidate"):
+        recipe.fit(trails(frame, catalogue(frame)), 0)
+
+
 def test_too_few_visits_are_refused(recipe: Union, learnt: Trails) -> None:
     with pytest.raises(InputError, match="weights need 50 or more"):
         recipe.fit(learnt.part(0, 60), 0)

@@ -17,6 +17,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from lifeworth.asof.baskets import Trails
 from lifeworth.models.basket.attach import Pairs, baskets_of, last_basket, pairs_of
 from lifeworth.models.basket.tifuknn import Faded, TifuKnn
+from lifeworth.models.boosting import Growth
 from lifeworth.models.core import Parameter, fitted, recipe
 from lifeworth.models.keeping import Kept, keep, unkeep
 from lifeworth.models.ranking import PART, best, shape_of
@@ -104,7 +105,8 @@ class Learnt:
                 f"basket_learnt: last baskets hold {every}, so there is nothing to learn; give "
                 "more products, or another model.candidates"
             )
-        model = HistGradientBoostingClassifier(**self._growth(seed)).fit(found.x, held)
+        growth = Growth(self.trees, self.leaves, self.learning_rate, self.fewest)
+        model = HistGradientBoostingClassifier(**growth.words(seed)).fit(found.x, held)
         chance = model.predict_proba(found.x)[:, 1]
         return NextBasket(
             product_id=visits.product_id,
@@ -114,16 +116,6 @@ class Learnt:
             inside=float(held.sum() / max(came.sum(), 1.0)),
             fit_quality=float(np.log(np.where(held, chance, 1.0 - chance)).sum()),
         )
-
-    def _growth(self, seed: int) -> dict[str, Any]:
-        return {
-            "max_iter": self.trees,
-            "max_leaf_nodes": self.leaves,
-            "learning_rate": self.learning_rate,
-            "min_samples_leaf": self.fewest,
-            "early_stopping": False,
-            "random_state": seed,
-        }
 
     def _sources(self, visits: Trails, seed: int) -> "Sources":
         times, after = _times(visits), _ages(visits)[1]

@@ -7,6 +7,7 @@ from pydantic import PositiveFloat, PositiveInt
 
 from lifeworth.asof.split import History
 from lifeworth.asof.summary import summary
+from lifeworth.models.boosting import Growth
 from lifeworth.models.core import Forecast, Parameter, fitted, recipe
 from lifeworth.models.deep.blend import Blend, blended, lent_forecast, lent_value
 from lifeworth.models.deep.examples import Examples
@@ -14,7 +15,7 @@ from lifeworth.models.deep.forecasting import Made, between, forecast_of
 from lifeworth.models.deep.horizons import Horizons
 from lifeworth.models.deep.inputs import Encoder
 from lifeworth.models.deep.taught import Study, Taught, factors
-from lifeworth.models.deep.trees import Growth, Outcomes, Trees, grow, heads, judged, kept, unkept
+from lifeworth.models.deep.trees import Outcomes, Trees, grow, heads, judged, kept, unkept
 
 
 @recipe

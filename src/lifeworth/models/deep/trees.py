@@ -7,6 +7,7 @@ from jaxtyping import Float
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from lifeworth.models.boosting import Growth
 from lifeworth.models.deep.heads import Heads
 from lifeworth.models.keeping import Kept, keep, unkeep
 
@@ -28,26 +29,6 @@ class Trees(NamedTuple):
     value: Any
     shape: float
     scale: float
-
-
-class Growth(NamedTuple):
-    """How trees are grown."""
-
-    trees: int
-    leaves: int
-    learning_rate: float
-    fewest: int
-
-    def words(self, seed: int) -> dict[str, Any]:
-        """Return the arguments of scikit-learn's boosting."""
-        return {
-            "max_iter": self.trees,
-            "max_leaf_nodes": self.leaves,
-            "learning_rate": self.learning_rate,
-            "min_samples_leaf": self.fewest,
-            "early_stopping": False,
-            "random_state": seed,
-        }
 
 
 class Outcomes(NamedTuple):

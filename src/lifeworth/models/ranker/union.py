@@ -209,7 +209,7 @@ class Blend:
     ) -> tuple[Numbers, Numbers, Float[np.ndarray, "n features"]]:
         """Return the same, found PART visits at a time: retrievers say much of long visits."""
         found = []
-        for first in range(0, asked.visits, PART):
+        for first in range(0, max(asked.visits, 1), PART):  # of none, too: no candidates
             row, *rest = self.candidates(asked.part(first, min(first + PART, asked.visits)))
             found.append((row + first, *rest))
         row, column, x = (np.concatenate(parts) for parts in zip(*found, strict=True))
